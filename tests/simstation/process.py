@@ -13,6 +13,7 @@ import os
 import selectors
 import signal
 import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -127,7 +128,13 @@ class ImitatedProgram(Program):
     """A function instead of a program. It starts when its stdin is complete, at once when there is none."""
 
     def __init__(
-        self, body: Callable[[Call], int], argv: Sequence[str] = (), environment: Mapping[str, str] | None = None, *, reads_stdin: bool = False
+        self,
+        body: Callable[[Call], int],
+        argv: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        *,
+        reads_stdin: bool = False,
+        crash_report: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__()
         self._body = body
@@ -135,6 +142,7 @@ class ImitatedProgram(Program):
         self._environment = dict(environment or {})
         self._stdin = bytearray()
         self._stdin_open = reads_stdin
+        self._crash_report = crash_report
         self._cancelled = threading.Event()
         if not reads_stdin:
             self._start()
@@ -163,20 +171,31 @@ class ImitatedProgram(Program):
         except UnknownRequest as refusal:
             self.put_stderr(f"{refusal}\r\n".encode())
         finally:
-            # Whatever happened inside, the client gets an end: an error in the simulator is never a hanging request.
+            # Whatever happened inside, the client gets an end: a defect of the simulator is never a hanging request.
+            if sys.exc_info()[0] is not None:
+                self._report_crash(traceback.format_exc())
             self.finish(code)
 
+    def _report_crash(self, text: str) -> None:
+        self.put_stderr(b"the simulator crashed, see its error log\r\n")
+        if self._crash_report is not None:
+            self._crash_report(text)
 
-def text_program(exit_code: int, stdout: bytes = b"", stderr: bytes = b"") -> Program:
+
+class EndedProgram(Program):
     """A program that has already said everything."""
-    program = ImitatedProgram.__new__(ImitatedProgram)
-    Program.__init__(program)
-    program._stdin_open = False
-    program._cancelled = threading.Event()
-    program.put_stdout(stdout)
-    program.put_stderr(stderr)
-    program.finish(exit_code)
-    return program
+
+    def __init__(self, exit_code: int, stdout: bytes = b"", stderr: bytes = b"") -> None:
+        super().__init__()
+        self.put_stdout(stdout)
+        self.put_stderr(stderr)
+        self.finish(exit_code)
+
+    def feed(self, data: bytes, end: bool = False) -> None:
+        """Nobody reads it any more."""
+
+    def kill(self) -> None:
+        """It has ended."""
 
 
 class RealProgram(Program):
@@ -301,8 +320,3 @@ def kill_everything() -> None:
 def shell_exit_code(returncode: int) -> int:
     """A death by signal as a shell reports it."""
     return returncode if returncode >= 0 else 128 - returncode
-
-
-def describe_crash() -> str:
-    """The traceback of the exception being handled, for a station's error log."""
-    return traceback.format_exc()

@@ -1,0 +1,144 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The WinRM service of one station: authentication, decryption, SOAP, the wire log, and going down and up with the machine."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.simstation.wsman import auth, soap
+from tests.simstation.wsman.http import Connection, Request, Response
+from tests.simstation.wsman.net import Reactor
+from tests.simstation.wsman.shells import Launcher, Quotas, Shells
+from tests.simstation.wsman.soap import Fault
+
+
+class WireLog:
+    """One JSON line per SOAP request of all stations, written when the answer is on its way."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._file = path.open("a", encoding="utf-8") if path else None
+        self._lock = threading.Lock()
+
+    def write(self, **entry: Any) -> None:
+        if self._file is None:
+            return
+        line = json.dumps(entry)
+        with self._lock:
+            if not self._file.closed:
+                self._file.write(line + "\n")
+                self._file.flush()
+
+    def close(self) -> None:
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+
+
+@dataclass(frozen=True)
+class WsmanOptions:
+    """How the service is configured. Unencrypted traffic over http is off, as on Windows."""
+
+    schemes: frozenset[str] = frozenset({"ntlm", "basic"})
+    allow_unencrypted: bool = False
+    tls: ssl.SSLContext | None = None
+    rtt_seconds: float = 0.0
+    quotas: Quotas = field(default_factory=Quotas)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the service needs to know of the machine it runs on."""
+
+    name: str
+    accounts: Callable[[], Mapping[str, str]]
+    launcher: Launcher
+    record_error: Callable[[str, str], None]
+    private_directory: Path
+
+
+class WsmanServer:
+    def __init__(self, machine: Machine, reactor: Reactor, options: WsmanOptions, wire_log: WireLog) -> None:
+        self._machine = machine
+        self._options = options
+        self._wire_log = wire_log
+        self._shells = Shells(machine.name, machine.launcher, options.quotas)
+        account_file = machine.private_directory / "ntlm-accounts"
+        self._authenticator = auth.Authenticator(machine.accounts, options.schemes, machine.name, account_file)
+        self._listener = reactor.listen(self._handle, tls=options.tls, crash_report=lambda text: machine.record_error("crash of the simulator", text))
+        self.port = self._listener.port
+
+    def power_off(self) -> None:
+        """The machine goes down: programs end, connections break, new ones are refused."""
+        self._listener.close()
+        self._shells.close_all()
+
+    def power_on(self) -> None:
+        self._listener.open()
+
+    def stop(self) -> None:
+        self._listener.release()
+        self._shells.close_all()
+
+    @property
+    def open_shells(self) -> int:
+        return self._shells.open_shells
+
+    def _handle(self, request: Request, connection: Connection) -> Response:
+        if self._options.rtt_seconds:
+            time.sleep(self._options.rtt_seconds)
+        if request.path.partition("?")[0] != "/wsman" or request.method != "POST":
+            return Response(404)
+        verdict = self._authenticator.judge(connection, request.headers.get("authorization"))
+        if verdict.user is None:
+            return Response(401, headers=verdict.headers)
+        encrypted = auth.is_encrypted(request.headers.get("content-type", ""))
+        if not request.body:
+            return Response(200, headers=verdict.headers)
+        if not encrypted and self._options.tls is None and not self._options.allow_unencrypted:
+            # AllowUnencrypted=false. Status and empty body as in the prototype of facts/winrm.md; never seen on Windows.
+            return Response(500)
+        text = auth.decrypt(connection, request.body) if encrypted else request.body
+        status, answer = self._perform(verdict.user, text, len(request.body))
+        if encrypted:
+            return Response(status, auth.encrypt(connection, answer), auth.ENCRYPTED_TYPE, verdict.headers)
+        return Response(status, answer, headers=verdict.headers)
+
+    def _perform(self, user: str, text: bytes, bytes_in: int) -> tuple[int, bytes]:
+        started = time.perf_counter()
+        verb, message_id, command_id, fault_code = "?", "", "", None
+        try:
+            if bytes_in > self._options.quotas.max_envelope_kb * 1024:
+                raise Fault(soap.ENVELOPE_TOO_LARGE, "w:EncodingLimit", "The WinRM client sent a request that exceeds the configured MaxEnvelopeSize.")
+            envelope = soap.parse(text)
+            verb, message_id = envelope.verb, envelope.message_id
+            body, command_id = self._shells.perform(user, envelope)
+            status, answer = 200, soap.answer(envelope, body)
+        except ET.ParseError as error:
+            self._machine.record_error("not XML", str(error))
+            return 400, b""
+        except Fault as problem:
+            if problem.code in (soap.RESOURCE_NOT_FOUND, soap.ACTION_NOT_SUPPORTED, soap.SCHEMA_ERROR):
+                self._machine.record_error("WSMan request", problem.message)
+            fault_code = problem.code
+            status, answer = 500, soap.fault(message_id, self._machine.name, problem)
+        self._wire_log.write(
+            host=self._machine.name,
+            verb=verb,
+            bytes_in=bytes_in,
+            bytes_out=len(answer),
+            command_id=command_id or None,
+            status=status,
+            fault=fault_code,
+            milliseconds=round((time.perf_counter() - started) * 1000, 1),
+        )
+        return status, answer
