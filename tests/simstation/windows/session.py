@@ -1,0 +1,62 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Logged-on users: the verb `in_session`, and logon and reboot, which are simulated."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from ..station import Station, UnknownRequest, timestamp
+
+State = dict[str, Any]
+
+
+def active(state: State) -> dict[str, Any] | None:
+    """The session at the console."""
+    for session in state["windows"]["sessions"]:
+        if session["state"] == "Active":
+            return session  # type: ignore[no-any-return]
+    return None
+
+
+def run_in_session(station: Station, items: list[dict[str, Any]], timeout: float) -> dict[str, Any]:
+    """The items, as a scheduled task would run them on the desktop of the logged-on user."""
+    session = active(station.state)
+    if session is None:
+        return {"logged_on": False, "user": None, "finished": False, "answers": []}
+    found = {"logged_on": True, "user": f"{station.state['windows']['computer_name']}\\{session['user']}", "finished": False, "answers": []}
+    outcome: list[dict[str, Any] | UnknownRequest] = []
+    arguments = (station, session["user"], items, outcome)
+    task = threading.Thread(target=_run_task, args=arguments, name="scheduled task", daemon=True)
+    task.start()
+    task.join(timeout)
+    if task.is_alive():
+        return found
+    if not outcome:
+        station.unknown("scheduled task", "the simulator crashed in it; see the traceback on stderr")
+    if isinstance(outcome[0], UnknownRequest):
+        raise outcome[0]
+    return {**found, "finished": True, "answers": outcome[0]["result"]["answers"]}
+
+
+def _run_task(station: Station, user: str, items: list[dict[str, Any]], outcome: list[dict[str, Any] | UnknownRequest]) -> None:
+    from . import language
+
+    try:
+        outcome.append(language.answer(station, user, {"items": items}, interactive=True))
+    except UnknownRequest as refusal:
+        outcome.append(refusal)
+
+
+def log_on(station: Station, user: str) -> None:
+    """Simulated: a person sits down and logs on."""
+    with station.changed() as state:
+        windows = state["windows"]
+        if user not in windows["users"]:
+            raise ValueError(f"no such Windows user: {user}")
+        if any(session["user"] == user for session in windows["sessions"]):
+            return
+        number = max((session["id"] for session in windows["sessions"]), default=0) + 1
+        windows["sessions"].append({"user": user, "id": number, "state": "Active", "since": timestamp(station.now())})
