@@ -1,0 +1,71 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""chain_report: gather what the tasks of a run say of the nine layers into one chain, as facts, a table and a JSON file."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.gpudev.workstation.plugins.module_utils._layers import LAYERS, WINDOWS_LAYERS, Layer, layer_from_dict
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._chain import Chain, write_report
+
+ARGUMENTS: dict[str, dict[str, t.Any]] = {
+    "add": {"type": "raw"},
+    "about": {"type": "list", "elements": "str", "choices": list(LAYERS), "default": []},
+    "native": {"type": "bool", "default": False},
+    "dest": {"type": "path"},
+}
+
+
+class ActionModule(ActionBase):
+    """Works on the controller only: no connection is opened, so it also speaks for hosts that cannot be reached."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        answer: dict[str, t.Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
+        chain = self._chain_so_far(variables)
+        if arguments["native"]:
+            chain.mark_native(WINDOWS_LAYERS)
+        for registered in _as_list(arguments["add"]):
+            if not isinstance(registered, dict):
+                raise AnsibleActionFail(f"chain_report: 'add' takes registered results, not {registered!r}. Write add: \"{{{{ __registered }}}}\".")
+            chain.add(registered, arguments["about"], self._task.check_mode)
+        host = str(variables.get("inventory_hostname", "localhost"))
+        if arguments["dest"]:
+            write_report(arguments["dest"], host, chain, bool(self._task.check_mode))
+        answer.update(self._told(chain), changed=False)
+        return answer
+
+    def _chain_so_far(self, variables: t.Mapping[str, t.Any]) -> Chain:
+        facts = variables.get("ansible_facts", {})
+        layers: list[Layer] = [layer_from_dict(layer) for layer in facts.get("workstation_layers", [])]
+        return Chain(layers, list(facts.get("workstation_pending", [])))
+
+    @staticmethod
+    def _told(chain: Chain) -> dict[str, t.Any]:
+        closed = [layer.as_dict() for layer in chain.closed()]
+        broken = chain.broken()
+        return {
+            "chain": closed,
+            "broken": broken.as_dict() if broken else None,
+            "table": chain.table(),
+            "ansible_facts": {
+                "workstation_layers": [layer.as_dict() for layer in chain.layers],
+                "workstation_chain": closed,
+                "workstation_pending": chain.pending,
+            },
+        }
+
+
+def _as_list(value: t.Any) -> list[t.Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
