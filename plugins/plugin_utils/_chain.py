@@ -68,6 +68,17 @@ class Chain:
     def broken(self) -> Layer | None:
         return first_broken(self.layers)
 
+    def verdict(self, check_mode: bool) -> str:
+        """Where this workstation stands, in a few words."""
+        chain, broken = self.closed(), self.broken()
+        if broken is not None:
+            return f"stops at {broken.layer}: {broken.status}"
+        differs = [layer.layer for layer in chain if layer.status in (CHANGED, DRIFT)]
+        unseen = [layer.layer for layer in chain if layer.status == SKIPPED]
+        told = [f"{'would change' if check_mode else 'changed'}: {', '.join(differs)}"] if differs else []
+        told += [f"not looked at: {', '.join(unseen)}"] if unseen else []
+        return "; ".join(told) or "works"
+
     def table(self) -> list[str]:
         """Nine lines for people, and below them each finding with its cause and cure."""
         chain = self.closed()

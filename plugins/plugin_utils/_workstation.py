@@ -1,0 +1,281 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The channel to the Windows side: a list of questions and changes goes in, a list of typed answers comes back, in one round trip.
+
+The two PowerShell texts beside this file are constant. Only the bootstrap stands on the command line; the program and its request travel as
+ASCII JSON on stdin, the reply comes back as one marked line of base64(JSON). Which questions to ask and what the answers mean is Python.
+
+Note that this plugin util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import typing as t
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ansible.errors import AnsibleError
+from ansible.utils.display import Display
+from ansible_collections.gpudev.workstation.plugins.module_utils._console import Native, native_from_answer
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._clixml import readable_errors
+
+display = Display()
+
+Item = t.Dict[str, t.Any]
+
+# Character for character what the winrm and psrp connections look for: they pass such a line on as it is (facts: winrm, 1.4).
+COMMAND_PREFIX = "PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -EncodedCommand "
+FRAME = re.compile(r"<<gpudev:([A-Za-z0-9+/=\s]*)>>")
+REFUSED = re.compile(r"<<gpudev!(\w+)>>")
+# The same texts, handed to ansible.windows.win_powershell where become needs its wrapper.
+CARRIED = """[CmdletBinding(SupportsShouldProcess)]
+param([string]$Bootstrap, [string]$Frame)
+$Ansible.Changed = $false
+$Frame | & ([ScriptBlock]::Create($Bootstrap))
+"""
+HRESULT_LOCKED = "0x80070020"
+HRESULT_DENIED = "0x80070005"
+HRESULT_DISK_FULL = "0x80070070"
+
+
+class WorkstationError(AnsibleError):
+    """Nothing usable came back from the Windows side; the message says what was tried, what came back, and what to do."""
+
+
+class BlockedByPolicy(WorkstationError):
+    """PowerShell runs in a restricted language mode, so nothing can be asked."""
+
+    def __init__(self, language_mode: str) -> None:
+        super().__init__(
+            f"PowerShell on the workstation runs in {language_mode} (an application control policy such as WDAC or AppLocker): "
+            "nothing beyond plain cmdlets is allowed. Exempt the managing account or sign-off the collection's scripts in that policy."
+        )
+        self.language_mode = language_mode
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why one item has no answer. Messages are localised; `id` and `hresult` are not: match on those."""
+
+    type: str
+    message: str
+    hresult: str = ""
+    id: str = ""
+
+    @property
+    def locked(self) -> bool:
+        return self.hresult == HRESULT_LOCKED
+
+    @property
+    def denied(self) -> bool:
+        return self.hresult == HRESULT_DENIED or self.type.endswith(("SecurityException", "UnauthorizedAccessException"))
+
+    @property
+    def disk_full(self) -> bool:
+        return self.hresult == HRESULT_DISK_FULL
+
+    @property
+    def changed_meanwhile(self) -> bool:
+        return self.message.startswith("changed meanwhile: ")
+
+    def told(self) -> str:
+        return " ".join(f"{self.message} ({', '.join(part for part in (self.type, self.hresult, self.id) if part and part != self.message)})".split())
+
+
+NOT_DONE = Failure("NotDone", "not done, because an earlier step of the same request failed", id="NotDone")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back for one item: a value or a failure, never both."""
+
+    verb: str
+    value: t.Any = None
+    failure: Failure | None = None
+
+    def required(self) -> t.Any:
+        """The value; raises WorkstationError where there is none."""
+        if self.failure is not None:
+            raise WorkstationError(f"{self.verb} on the workstation failed: {self.failure.told()}")
+        return self.value
+
+    @property
+    def exists(self) -> bool:
+        return isinstance(self.value, dict) and bool(self.value.get("exists"))
+
+    def values(self) -> dict[str, t.Any]:
+        """Of `registry`: the values of the key; empty when it is absent or may not be read."""
+        return dict(self.value.get("values") or {}) if self.exists else {}
+
+    def subkeys(self) -> dict[str, dict[str, t.Any]]:
+        """Of `registry`: the values of each subkey."""
+        return dict(self.value.get("subkeys") or {}) if self.exists else {}
+
+    def rows(self) -> list[dict[str, t.Any]]:
+        """Of `cim`: the instances; empty when the class could not be asked."""
+        return list(self.value) if isinstance(self.value, list) else []
+
+    def content(self) -> bytes | None:
+        """Of `file`: its bytes; None when it is absent or larger than was asked for."""
+        return base64.b64decode(self.value["content"]) if self.exists and self.value.get("content") is not None else None
+
+    def native(self) -> Native:
+        """Of `native`: what the program gave back, decoded."""
+        return native_from_answer(self.value if isinstance(self.value, dict) else {"exists": False}, "" if self.failure is None else self.failure.told())
+
+    def in_session(self) -> list[Answer]:
+        """Of `in_session`: the answers that came from the session."""
+        return [_answer("in_session", entry) for entry in self.value.get("answers", [])] if isinstance(self.value, dict) else []
+
+
+def shell() -> Item:
+    """PowerShell's version and language mode, the UI culture, the user, and the workstation's clock."""
+    return {"verb": "shell"}
+
+
+def environment(names: t.Sequence[str]) -> Item:
+    return {"verb": "environment", "names": list(names)}
+
+
+def registry(path: str, subkeys: bool = False) -> Item:
+    """All values of a key (`HKLM:\\...`, `HKCU:\\...`), and with `subkeys` those of its direct children."""
+    return {"verb": "registry", "path": path, **({"subkeys": True} if subkeys else {})}
+
+
+def file(path: str, max_bytes: int | None = None) -> Item:
+    """A file's bytes, checksum and time of writing; `%VARIABLES%` are expanded. Beyond `max_bytes` (default 1 MiB) without its content."""
+    return {"verb": "file", "path": path, **({} if max_bytes is None else {"max_bytes": max_bytes})}
+
+
+def cim(class_name: str, properties: t.Sequence[str], filter: str | None = None, namespace: str | None = None) -> Item:
+    optional = {"filter": filter, "namespace": namespace}
+    return {"verb": "cim", "class": class_name, "properties": list(properties), **{name: value for name, value in optional.items() if value is not None}}
+
+
+def native(
+    program: str,
+    arguments: t.Sequence[str] = (),
+    timeout: int | None = None,
+    environment: t.Mapping[str, str] | None = None,
+    detach: bool = False,
+) -> Item:
+    """Run a program to its end, at most `timeout` seconds (30); with `detach` only start it."""
+    item: Item = {"verb": "native", "program": program}
+    if arguments:
+        item["arguments"] = list(arguments)
+    if timeout is not None:
+        item["timeout"] = timeout
+    if environment:
+        item["environment"] = dict(environment)
+    if detach:
+        item["detach"] = True
+    return item
+
+
+def write_file(path: str, content: bytes, expect: str, backup: bool = True) -> Item:
+    """Replace a file by compare and swap: `expect` is the SHA-256 of what the plan was made for, or `absent`."""
+    return {"verb": "write_file", "path": path, "content": base64.b64encode(content).decode("ascii"), "expect": expect, "backup": backup}
+
+
+def in_session(items: t.Sequence[Item], timeout: int) -> Item:
+    """The same items, run in the session of the connecting user, when that user is logged on."""
+    return {"verb": "in_session", "items": list(items), "timeout": timeout}
+
+
+@lru_cache(maxsize=None)
+def powershell_text(name: str) -> str:
+    return (Path(__file__).parent / "powershell" / name).read_text(encoding="ascii")
+
+
+def command_line() -> str:
+    return COMMAND_PREFIX + base64.b64encode(powershell_text("bootstrap.ps1").encode("utf-16-le")).decode("ascii")
+
+
+def framed(items: t.Sequence[Item], stop_on_error: bool) -> str:
+    """The one line of ASCII JSON that the bootstrap reads from stdin."""
+    request: dict[str, t.Any] = {"items": list(items)}
+    if stop_on_error:
+        request["stop_on_error"] = True
+    return json.dumps({"script": powershell_text("workstation.ps1"), "request": request}, ensure_ascii=True)
+
+
+class Workstation:
+    """The Windows side of one inventory host, through its own connection; one `ask` is one round trip."""
+
+    def __init__(self, action: t.Any, task_vars: t.Mapping[str, t.Any] | None = None) -> None:
+        self._action = action
+        self._task_vars = task_vars or {}
+        self.round_trips = 0
+
+    def ask(self, items: t.Sequence[Item], stop_on_error: bool = False) -> list[Answer]:
+        """One answer per item, in order. With `stop_on_error` nothing is done after the first failure."""
+        frame = framed(items, stop_on_error)
+        self.round_trips += 1
+        display.vvv(f"workstation request: {', '.join(item['verb'] for item in items)}")
+        reply = self._by_module(frame) if getattr(self._action._connection, "become", None) is not None else self._by_connection(frame)
+        answers = answers_from_reply(reply)
+        verbs = [str(item["verb"]) for item in items]
+        told = [Answer(verb, answer.value, answer.failure) for verb, answer in zip(verbs, answers)]
+        return told + [Answer(verb, failure=NOT_DONE) for verb in verbs[len(answers) :]]
+
+    def _by_connection(self, frame: str) -> dict[str, t.Any]:
+        rc, stdout, stderr = self._action._connection.exec_command(command_line(), in_data=frame.encode("ascii") + b"\n", sudoable=False)
+        return reply_from_output(_text(stdout), _text(stderr), rc)
+
+    def _by_module(self, frame: str) -> dict[str, t.Any]:
+        """With become the same two texts go through win_powershell, which knows how to change users."""
+        result = self._action._execute_module(
+            module_name="ansible.windows.win_powershell",
+            module_args={"script": CARRIED, "parameters": {"Bootstrap": powershell_text("bootstrap.ps1"), "Frame": frame}},
+            task_vars=dict(self._task_vars),
+        )
+        if result.get("failed") or result.get("unreachable"):
+            raise WorkstationError(f"ansible.windows.win_powershell, which carries the request because of become, failed: {result.get('msg', result)}")
+        output = "\n".join(line for line in result.get("output", []) if isinstance(line, str))
+        return reply_from_output(output, "\n".join(str(error) for error in result.get("error", [])), 0)
+
+
+def reply_from_output(stdout: str, stderr: str, rc: int) -> dict[str, t.Any]:
+    """The reply in the frame; without one, an error that says why there may be none."""
+    refused = REFUSED.search(stdout)
+    if refused:
+        raise BlockedByPolicy(refused.group(1))
+    frame = FRAME.search(stdout)
+    if frame is None:
+        told = " ".join((readable_errors(stderr) or stdout).split()) or "no output at all"
+        raise WorkstationError(f"PowerShell on the workstation ended without an answer (exit code {rc}): {told}")
+    try:
+        reply = json.loads(base64.b64decode("".join(frame.group(1).split()), validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise WorkstationError(f"the answer of the workstation arrived damaged ({error}); is something rewriting its output?") from error
+    if not isinstance(reply, dict):
+        raise WorkstationError("the answer of the workstation is not an object")
+    return reply
+
+
+def answers_from_reply(reply: t.Mapping[str, t.Any]) -> list[Answer]:
+    if not reply.get("ok"):
+        error = reply.get("error") or {}
+        told = Failure(str(error.get("type", "")), str(error.get("message", "")), id=str(error.get("id", ""))).told()
+        raise WorkstationError(f"the program on the workstation failed as a whole: {told}")
+    result = reply.get("result")
+    if not isinstance(result, dict) or not isinstance(result.get("answers"), list):
+        raise WorkstationError("the answer of the workstation has no list of answers")
+    return [_answer("item", entry) for entry in result["answers"]]
+
+
+def _answer(verb: str, entry: t.Mapping[str, t.Any]) -> Answer:
+    error = entry.get("error")
+    if error is None:
+        return Answer(verb, entry.get("answer"))
+    return Answer(verb, failure=Failure(*(str(error.get(name, "")) for name in ("type", "message", "hresult", "id"))))
+
+
+def _text(data: bytes | str) -> str:
+    return data if isinstance(data, str) else data.decode("utf-8", "replace")
