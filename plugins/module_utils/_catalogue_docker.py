@@ -34,7 +34,7 @@ GUEST: tuple[Entry, ...] = (
         code="GUEST-002",
         layer="distro",
         cause="A Linux NVIDIA display driver is installed inside WSL ({packages}); only the Windows driver belongs there.",
-        remedy="Add package_removal to workstation_allow: role gpu_guest then purges exactly these packages (never the container toolkit) and restarts the distro.",
+        remedy="Add package_removal to workstation_allow: role gpu_guest then purges exactly these packages, never the container toolkit.",
         reference=_CUDA_ON_WSL,
         rows=("G7", "S4"),
     ),
@@ -115,7 +115,7 @@ ENGINE: tuple[Entry, ...] = (
     Entry(
         code="DOCKER-002",
         layer="docker",
-        patterns=(r"executable file not found in \$PATH: docker", r"docker: (command )?not found", r"docker\b.*: no such program"),
+        patterns=(r"executable file not found in \$PATH: docker", r"docker: (command )?not found", r": no such program"),
         cause="There is no docker program on PATH.",
         remedy=(
             "On a Windows workstation switch on Docker Desktop's integration for this distro; on Linux install a Docker engine. "
@@ -410,12 +410,21 @@ GPU: tuple[Entry, ...] = (
     Entry(
         code="DOCKER-GPU-018",
         layer="docker_gpu",
-        patterns=(r"only 0 Devices available", r"no GPUs available", r"no CUDA-capable device is detected"),
+        patterns=(r"only 0 Devices available", r"no CUDA-capable device is detected"),
         cause="The program in the container sees no GPU: the driver libraries there are stubs or do not fit the driver.",
         remedy=_SAME_CHAIN,
         reference="https://github.com/docker/for-win/issues/13100",
-        wording="documented; 'no GPUs available' unverified",
         rows=("S1", "S2"),
+    ),
+    Entry(
+        code="DOCKER-GPU-031",
+        layer="docker_gpu",
+        patterns=(r"no GPUs available",),
+        wording="unverified",
+        cause="The program in the container says that there is no GPU: the engine gave it none.",
+        remedy=_SAME_CHAIN,
+        reference=_DESKTOP_GPU,
+        rows=("S2",),
     ),
     Entry(
         code="DOCKER-GPU-019",
