@@ -201,12 +201,11 @@ class EndedProgram(Program):
 class RealProgram(Program):
     """A real process with pipes for stdin, stdout and stderr and a process group of its own; one thread moves all its bytes."""
 
-    def __init__(self, process: subprocess.Popen[bytes], exit_code: Callable[[int], int] | None = None) -> None:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
         super().__init__()
         if process.stdin is None or process.stdout is None or process.stderr is None:
             raise ValueError("a real program needs pipes for stdin, stdout and stderr")
         self.process = process
-        self._exit_code_of = exit_code or shell_exit_code
         self._pending = bytearray()
         self._stdin_ended = False
         self._stdin_lock = threading.Lock()
@@ -234,7 +233,11 @@ class RealProgram(Program):
             selector.register(self.process.stderr, selectors.EVENT_READ, self.put_stderr)  # type: ignore[arg-type]
             self._move_bytes(selector)
         self._close()
-        self.finish(self._exit_code_of(self.process.wait()))
+        self.finish(self.exit_code_of(self.process.wait()))
+
+    def exit_code_of(self, returncode: int) -> int:
+        """Called when all output has been taken over and before the end is told; may add output."""
+        return shell_exit_code(returncode)
 
     def _move_bytes(self, selector: selectors.BaseSelector) -> None:
         open_outputs, quiet_since_exit = 2, 0.0
