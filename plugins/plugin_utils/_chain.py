@@ -106,7 +106,7 @@ def report(host: str, chain: Chain, check_mode: bool) -> dict[str, t.Any]:
         "schema": REPORT_SCHEMA,
         "host": host,
         "check_mode": check_mode,
-        "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "first_broken": broken.layer if broken else None,
         "works": broken is None and all(layer.status != SKIPPED for layer in chain.closed()),
         "pending": chain.pending,

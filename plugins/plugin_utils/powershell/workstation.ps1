@@ -161,6 +161,7 @@ function Invoke-WriteFile($item) {
     $bytes = [Convert]::FromBase64String($item.content)
     $wanted = Get-Sha256 $bytes
     if ($found -eq $wanted) { return @{ changed = $false; sha256 = $wanted; backup = $null } }
+    if (Get-Option $item 'make_folder' $false) { $null = [IO.Directory]::CreateDirectory([IO.Path]::GetDirectoryName($path)) }
     $temporary = '{0}.{1}.tmp' -f $path, [Guid]::NewGuid().ToString('N')
     $backup = $null
     try {
