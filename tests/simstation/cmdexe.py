@@ -87,7 +87,8 @@ def strip_outer_quotes(line: str) -> str:
 
 def simple_command(line: str, variables: Mapping[str, str]) -> str:
     """One command after %VARIABLE% expansion and the removal of carets; everything behind a line break is lost."""
-    line = expand(re.split(r"[\r\n]", line)[0], variables)
+    # A leading `@` only keeps the command from being echoed; a quote behind it is not the first character of the line.
+    line = expand(re.split(r"[\r\n]", line)[0], variables).lstrip(" @")
     result, quoted, position = [], False, 0
     while position < len(line):
         character = line[position]
