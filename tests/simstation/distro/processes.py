@@ -1,0 +1,237 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real processes inside a distro: started as one of its users in a namespace of their own, and all of them ended when the distro is terminated."""
+
+from __future__ import annotations
+
+import functools
+import marshal
+import os
+import signal
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from ..linux import desktop
+from ..station import Station
+from . import accounts, namespace, programs, templates, tree, wsl_files
+from .shim import SOCKET_INSIDE
+
+LAUNCHER = Path(namespace.__file__)
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+# The PATH that WSL gives (login defaults, its own libraries, then what it appends of Windows: samples in facts/wsl.md and docker/for-win#7311).
+LINUX_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/games:/usr/local/games:/usr/lib/wsl/lib"
+WINDOWS_PATH = "/mnt/c/Windows/system32:/mnt/c/Windows:/mnt/c/Program Files/Docker/Docker/resources/bin"
+KERNEL = "6.6.87.2-microsoft-standard-WSL2"
+Redirect = int | IO[Any] | None
+
+
+class NoSuchUser(Exception):
+    """The distro has no user of that name."""
+
+
+def popen(
+    station: Station,
+    distro: str,
+    argv: Sequence[str],
+    *,
+    user: str | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+    stdin: Redirect = subprocess.PIPE,
+    stdout: Redirect = subprocess.PIPE,
+    stderr: Redirect = subprocess.PIPE,
+) -> subprocess.Popen[bytes]:
+    """Start `argv` in `distro`. `user` defaults to the distro's default user, `env` is added to what WSL sets, `cwd` defaults to the home directory."""
+    base = ready(station, distro)
+    name = user or default_user(station, distro, base)
+    who = accounts.Accounts(base).users.get(name)
+    if who is None:
+        raise NoSuchUser(name)
+    environment = {**login_environment(distro, who), **(env or {})}
+    plan = {
+        "uid": who.uid,
+        "gid": who.gid,
+        "root": str(base / tree.MOUNT_POINT),
+        "mounts": mount_plan(station, base),
+        "argv": [os.fsdecode(argument) for argument in argv],
+        "env": environment,
+        "cwd": cwd or who.home,
+        "hostname": station.state["windows"]["computer_name"],
+    }
+    if not namespaces_work():
+        return _start_without_namespace(base, plan, stdin, stdout, stderr)
+    return _start(plan, stdin, stdout, stderr)
+
+
+def ready(station: Station, distro: str) -> Path:
+    """The tree, with everything in it that follows the document, and somebody listening for its imitated programs."""
+    base = tree.create(station, distro)
+    _follow_document(station, distro, base)
+    programs.listen(station, distro, base)
+    return base
+
+
+def default_user(station: Station, distro: str, base: Path) -> str:
+    """`[user] default` of /etc/wsl.conf before the registry's word, as WSL has it."""
+    section = ""
+    for line in (base / "etc" / "wsl.conf").read_text(errors="replace").splitlines():
+        text = line.strip()
+        if text.startswith("["):
+            section = text.strip("[]").strip().lower()
+        elif section == "user" and text.partition("=")[0].strip().lower() == "default":
+            return text.partition("=")[2].strip()
+    return str(tree.record(station, distro).get("default_user") or "root")
+
+
+def login_environment(distro: str, who: accounts.User) -> dict[str, str]:
+    return {
+        "HOME": who.home,
+        "USER": who.name,
+        "LOGNAME": who.name,
+        "SHELL": who.shell,
+        "PATH": f"{LINUX_PATH}:{WINDOWS_PATH}",
+        "LANG": "C.UTF-8",
+        "TERM": "dumb",
+        "HOSTTYPE": "x86_64",
+        "WSL_DISTRO_NAME": distro,
+        "WSL_INTEROP": "/run/WSL/1_interop",
+        "WSL2_GUI_APPS_ENABLED": "1",
+    }
+
+
+def mount_plan(station: Station, base: Path) -> list[list[str]]:
+    """What the root of one call is made of, in order: see `namespace.mount_one`."""
+    plan = [["overlay", f"{base / tree.USR_LAYER}:/usr", "/usr"]]
+    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+        host = Path("/", name)
+        if host.is_symlink():
+            plan.append(["link", os.readlink(host), f"/{name}"])
+        elif host.is_dir():
+            plan.append(["bind", str(host), f"/{name}"])
+    plan += [["bind", str(base / directory), target] for directory, target in tree.PRIVATE.items()]
+    if Path("/etc/ssl").is_dir():
+        plan.append(["readonly", "/etc/ssl", "/etc/ssl"])
+    prefix = tree.python_prefix()
+    if prefix != "/usr":
+        plan.append(["readonly", prefix, f"/usr/{tree.OVERLAID_PYTHON}"])
+        if sysconfig.get_config_var("Py_ENABLE_SHARED"):
+            plan.append(["readonly", prefix, prefix])  # its libpython is found by this path
+    return plan + _kernel_mounts(base) + _wsl_mounts(station, base)
+
+
+def _kernel_mounts(base: Path) -> list[list[str]]:
+    plan = [["tree", "/proc", "/proc"], ["directory", "", "/sys"], ["directory", "", "/dev"], ["directory", "", "/media"], ["directory", "", "/boot"]]
+    plan += [["file", f"/dev/{name}", f"/dev/{name}"] for name in DEVICES if Path("/dev", name).exists()]
+    if Path("/dev/pts").is_dir():
+        plan += [["tree", "/dev/pts", "/dev/pts"], ["link", "pts/ptmx", "/dev/ptmx"]]
+    plan += [["bind", str(base / "tmp"), "/dev/shm"], ["link", "/proc/self/fd", "/dev/fd"]]
+    plan += [["link", f"/proc/self/fd/{number}", f"/dev/{name}"] for number, name in enumerate(("stdin", "stdout", "stderr"))]
+    for file in ("version", "osrelease"):
+        target = {"version": "/proc/version", "osrelease": "/proc/sys/kernel/osrelease"}[file]
+        plan.append(["file", str(base.parent / file), target])
+    return plan
+
+
+def _wsl_mounts(station: Station, base: Path) -> list[list[str]]:
+    plan = [["readonly", str(station.root / "windows-c"), "/mnt/c"], ["bind", str(station.root / "distros" / ".rpc" / base.name), str(Path(SOCKET_INSIDE).parent)]]
+    if wsl_files.gpu_visible(station.state):
+        # A device node cannot be made in a user namespace; another one stands in for it, so that it is a character device.
+        plan += [["file", "/dev/null", "/dev/dxg"], ["readonly", str(station.root / "wsl-gpu"), "/usr/lib/wsl"]]
+    wheels = templates.wheelhouse()
+    if wheels.is_dir():
+        plan.append(["readonly", str(wheels), "/srv/wheels"])
+    if (base / "opt" / "gpudev" / "venv").is_dir() and not any((base / "opt" / "gpudev" / "venv").iterdir()) and templates.venv().is_dir():
+        plan.append(["readonly", str(templates.venv()), "/opt/gpudev/venv"])
+    return plan
+
+
+def _follow_document(station: Station, distro: str, base: Path) -> None:
+    """Cheap on every start: each step looks first whether there is something to do."""
+    with station.lock:
+        (base.parent / ".rpc" / distro).mkdir(parents=True, exist_ok=True)
+        (base / "run" / "simstation").mkdir(parents=True, exist_ok=True)
+        for file, text in (("version", f"Linux version {KERNEL} (root@simstation) (SIMULATED) #1 SMP PREEMPT_DYNAMIC\n"), ("osrelease", f"{KERNEL}\n")):
+            if not (base.parent / file).exists():
+                (base.parent / file).write_text(text)
+        wsl_files.put_gpu_libraries(station.root / "wsl-gpu")
+        seen = _windows_files_mark(station.state)
+        if getattr(station, "_windows_drive_seen", None) != seen:
+            (station.root / "windows-c").mkdir(exist_ok=True)
+            wsl_files.put_windows_drive(station.state, station.root / "windows-c")
+            station._windows_drive_seen = seen  # type: ignore[attr-defined]
+        entry = tree.record(station, distro)
+        if bool(entry.get("conflict_libraries")) != (base / tree.USR_LAYER / wsl_files.CONFLICT_DIRECTORY / wsl_files.CONFLICTING[0]).exists():
+            wsl_files.put_conflicting_libraries(bool(entry.get("conflict_libraries")), base / tree.USR_LAYER)
+            tree.hide(base / tree.USR_LAYER / "bin" / "nvidia-smi")
+        desktop.put_integration(station, distro, base)
+
+
+def _windows_files_mark(state: dict[str, Any]) -> int:
+    return hash((bool(state["docker"]["desktop"]), *((path, file["written"], len(file["content"])) for path, file in state["windows"]["files"].items())))
+
+
+def _start(plan: dict[str, Any], stdin: Redirect, stdout: Redirect, stderr: Redirect) -> subprocess.Popen[bytes]:
+    descriptor = os.memfd_create("plan")
+    try:
+        os.write(descriptor, marshal.dumps(plan))
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        command = [sys.executable, "-I", "-S", str(LAUNCHER), str(descriptor)]
+        return subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=[descriptor], start_new_session=True)
+    finally:
+        os.close(descriptor)
+
+
+@functools.cache
+def namespaces_work() -> bool:
+    """Whether this kernel lets us make the namespaces; asked once, by trying."""
+    probe = "import sys; sys.path.insert(0, sys.argv[1]); import namespace; namespace.enter_namespaces(0, 0); namespace.mount('tmpfs', '/tmp', 'tmpfs', 0)"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", probe, str(LAUNCHER.parent)], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        sys.stderr.write(
+            "simstation: WARNING: this kernel forbids private user and mount namespaces "
+            f"({reason[0]}). Commands of the simulated distros run on THIS machine with only HOME, PATH and the working directory private: "
+            "absolute paths such as /etc are the machine's own.\n"
+        )
+    return done.returncode == 0
+
+
+def _start_without_namespace(base: Path, plan: dict[str, Any], stdin: Redirect, stdout: Redirect, stderr: Redirect) -> subprocess.Popen[bytes]:
+    """As private as it gets without a kernel's help; never root's files, because nothing here needs root."""
+    environment = dict(plan["env"])
+    environment["HOME"] = str(tree.host_path(base, environment["HOME"]))
+    environment["PATH"] = f"{base / 'usr-local' / 'bin'}:{base / 'usr' / 'bin'}:{base / 'usr' / 'sbin'}:/usr/bin:/bin"
+    cwd = tree.host_path(base, plan["cwd"]) if plan["cwd"].startswith(("/home", "/root", "/opt", "/tmp")) else base
+    return subprocess.Popen(plan["argv"], env=environment, cwd=cwd, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True)
+
+
+def terminate(station: Station, distro: str) -> int:
+    """End every process of the distro, as `wsl --terminate` does; how many there were."""
+    mark = station.root / "distros" / ".rpc" / distro
+    if not mark.is_dir():
+        return 0
+    return _kill_members(os.stat(mark))
+
+
+def terminate_all(station: Station) -> int:
+    """The end of the VM: every distro's processes."""
+    return sum(terminate(station, mark.name) for mark in (station.root / "distros" / ".rpc").glob("*"))
+
+
+def _kill_members(mark: os.stat_result) -> int:
+    """A process belongs to a distro when it sees the distro's socket directory at its place."""
+    ended = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            seen = os.stat(f"{process}/root{Path(SOCKET_INSIDE).parent}")
+            if (seen.st_dev, seen.st_ino) == (mark.st_dev, mark.st_ino):
+                os.kill(int(process.name), signal.SIGKILL)
+                ended += 1
+        except OSError:
+            continue  # ended by itself, or not ours to look at
+    return ended
