@@ -1,0 +1,408 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who offers nvidia.com/gpu in a cluster, how well, and what is to be done about it: Kubernetes objects and log text in, dataclasses out.
+
+Note that this module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import Catalogue, Entry
+from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_plugin import ENTRIES, LOG_ENTRIES, STATUS_ENTRIES
+
+CATALOGUE = Catalogue(ENTRIES)
+_STATUS_CATALOGUE = Catalogue(STATUS_ENTRIES)
+_LOG_CATALOGUE = Catalogue(LOG_ENTRIES)
+
+RESOURCE = "nvidia.com/gpu"
+_RESOURCES = re.compile(r"nvidia\.com/(gpu(\.shared)?|mig-.+)")
+DRA_DRIVER = "gpu.nvidia.com"
+
+OWN_NAME = "gpudev-device-plugin"
+OWN_NAMESPACE = "kube-system"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+OWN_LABELS = {"app.kubernetes.io/name": OWN_NAME, MANAGED_BY: "gpudev.workstation"}
+# Source and digest: roles/workstation/defaults/main/versions.yml.
+DEFAULT_IMAGE = "nvcr.io/nvidia/k8s-device-plugin:v0.20.0@sha256:a61ba9fd8efb82f3a79f877f7580e02c1e8e7593f62473644bc9c79e315c3312"
+
+FALLBACK = "fallback"
+ADDON = "addon"
+DRA = "dra"
+OTHER = "other"
+NONE = "none"
+
+# Label of the pod template, and who uses it (facts: device plugin, "Find a device plugin that is already there").
+# minikube's addon and NVIDIA's static manifest are one object: same name, namespace and labels.
+_ORIGINS: tuple[tuple[str, str, str], ...] = (
+    ("app.kubernetes.io/name", OWN_NAME, FALLBACK),
+    ("name", "nvidia-device-plugin-ds", ADDON),
+    ("app.kubernetes.io/name", "nvidia-device-plugin", "helm"),
+    ("app", "nvidia-device-plugin-daemonset", "operator"),
+    ("k8s-app", "nvidia-gpu-device-plugin", "deprecated_addon"),
+)
+_TOLD = {
+    FALLBACK: "the collection's own device plugin",
+    ADDON: "minikube's addon (or NVIDIA's static manifest)",
+    "helm": "the device plugin's helm chart",
+    "operator": "the GPU Operator",
+    "deprecated_addon": "the deprecated addon nvidia-gpu-device-plugin",
+    DRA: "a DRA driver",
+    OTHER: "a device plugin of unknown origin",
+    NONE: "nobody",
+}
+_CONTAINERS = frozenset(("nvidia-device-plugin-ctr", "nvidia-device-plugin", "nvidia-gpu-device-plugin"))
+_IMAGE = re.compile(r"(^|/)(k8s-device-plugin|nvidia-gpu-device-plugin)(:|@|$)")
+
+Json = t.Mapping[str, t.Any]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the nodes say of GPUs; None: the key is absent, so no plugin ever registered."""
+
+    capacity: int | None
+    allocatable: int | None
+
+    @property
+    def usable(self) -> bool:
+        return bool(self.allocatable)
+
+    def told(self) -> str:
+        if self.capacity is None and self.allocatable is None:
+            return f"the node has no {RESOURCE}"
+        return f"{self.allocatable or 0} of {self.capacity or 0} {RESOURCE} allocatable"
+
+
+def gpu_counts(nodes: t.Iterable[Json]) -> Counts:
+    """Capacity and allocatable over all nodes, under any name the NVIDIA plugin gives GPUs."""
+    totals: dict[str, int | None] = {"capacity": None, "allocatable": None}
+    for node in nodes:
+        for what in totals:
+            for name, amount in (node.get("status", {}).get(what) or {}).items():
+                if _RESOURCES.fullmatch(name):
+                    totals[what] = (totals[what] or 0) + int(amount)
+    return Counts(totals["capacity"], totals["allocatable"])
+
+
+def node_ready(node: Json) -> bool:
+    return any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in node.get("status", {}).get("conditions") or [])
+
+
+@dataclass
+class Provider:
+    """One thing that offers GPUs to the kubelet, with its living pods and what they said."""
+
+    origin: str
+    kind: str
+    namespace: str
+    name: str
+    image: str
+    body: dict[str, t.Any] = field(default_factory=dict)
+    pods: list[dict[str, t.Any]] = field(default_factory=list)
+    log: str = ""
+    previous_log: str = ""
+    events: list[dict[str, t.Any]] = field(default_factory=list)
+
+    @property
+    def version(self) -> str:
+        match = re.search(r":v?(\d+\.\d+\.\d+[^@]*)", self.image)
+        return match.group(1) if match else ""
+
+    @property
+    def desired(self) -> int | None:
+        """None: the controller has not looked at it yet (a fresh DaemonSet says 0 of 0)."""
+        status = self.body.get("status") or {}
+        if self.kind != "DaemonSet" or "observedGeneration" not in status:
+            return None
+        return int(status.get("desiredNumberScheduled", 0))
+
+    def told(self) -> str:
+        where = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{_TOLD[self.origin]}, {self.kind} {where}" + (f", version {self.version}" if self.version else "")
+
+
+def plugin_container(spec: Json) -> dict[str, t.Any] | None:
+    """The container that is an NVIDIA device plugin. The MPS control daemon has the plugin's image and labels but is none."""
+    for container in spec.get("containers") or []:
+        named = container.get("name") in _CONTAINERS
+        imaged = bool(_IMAGE.search(container.get("image") or ""))
+        command = [*(container.get("command") or []), container.get("name") or ""]
+        if (named or imaged) and not any("mps-control-daemon" in word for word in command):
+            return dict(container)
+    return None
+
+
+def _origin(labels: Json) -> str:
+    return next((origin for key, value, origin in _ORIGINS if labels.get(key) == value), OTHER)
+
+
+def find_providers(daemonsets: t.Iterable[Json], pods: t.Iterable[Json], slices: t.Iterable[Json] = ()) -> list[Provider]:
+    """Every provider in the cluster, by container and label, in any namespace; the collection's own one first."""
+    found: dict[str, Provider] = {}
+    for body in daemonsets:
+        template = body["spec"]["template"]
+        container = plugin_container(template.get("spec") or {})
+        if container is not None:
+            metadata = body["metadata"]
+            origin = _origin(template.get("metadata", {}).get("labels") or {})
+            provider = Provider(origin, "DaemonSet", metadata["namespace"], metadata["name"], container.get("image", ""), dict(body))
+            found[metadata.get("uid") or f"{metadata['namespace']}/{metadata['name']}"] = provider
+    for pod in pods:
+        _add_pod(found, pod)
+    drivers = sorted({str(item["spec"].get("driver")) for item in slices})
+    providers = list(found.values())
+    if DRA_DRIVER in drivers:
+        providers.append(Provider(DRA, "ResourceSlice", "", DRA_DRIVER, ""))
+    return sorted(providers, key=lambda provider: (provider.origin != FALLBACK, provider.namespace, provider.name))
+
+
+def _add_pod(found: dict[str, Provider], pod: Json) -> None:
+    """To the DaemonSet that owns it, or as a provider of its own. A pod that is being deleted or has ended says nothing of now."""
+    metadata = pod["metadata"]
+    container = plugin_container(pod.get("spec") or {})
+    if container is None or metadata.get("deletionTimestamp") or pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+        return
+    owner = next((reference for reference in metadata.get("ownerReferences") or [] if reference.get("controller")), None)
+    if owner is not None and owner.get("uid") in found:
+        found[owner["uid"]].pods.append(dict(pod))
+    elif owner is None or owner.get("kind") != "DaemonSet":
+        labels = metadata.get("labels") or {}
+        name = f"{metadata['namespace']}/{metadata['name']}"
+        found[name] = Provider(_origin(labels), "Pod", metadata["namespace"], metadata["name"], container.get("image", ""), dict(pod), [dict(pod)])
+
+
+_TRIED_ONCE = ("PLUGIN-NVML", "PLUGIN-DEVICE", "PLUGIN-HEALTH", "PLUGIN-REGISTER-003")
+_NEEDS_CORRECTION = ("PLUGIN-CONFIG", "PLUGIN-IMAGE-001", "PLUGIN-IMAGE-002", "PLUGIN-REGISTER-001")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """How one provider does. Without an entry it is `starting` or `registered`, or nothing bad is known of it."""
+
+    entry: Entry | None = None
+    symptom: str = ""
+    starting: bool = False
+    registered: bool = False
+
+    @property
+    def repairable(self) -> bool:
+        """A fresh pod may do better: what failed is tried only once in the life of a pod."""
+        return self.entry is not None and self.entry.code.startswith(_TRIED_ONCE)
+
+    @property
+    def final(self) -> bool:
+        """Waiting longer changes nothing."""
+        return self.entry is not None and self.entry.code.startswith((*_TRIED_ONCE, *_NEEDS_CORRECTION))
+
+
+def diagnose(provider: Provider) -> Diagnosis:
+    """The first cause in the order in which causes follow from each other: no pod, image, start, configuration, NVML, devices, registration, health."""
+    if provider.kind == "ResourceSlice":
+        return Diagnosis(registered=True)
+    if not provider.pods:
+        return _without_pods(provider)
+    pod = provider.pods[0]
+    status = pod.get("status") or {}
+    unscheduled = _condition(status, "PodScheduled")
+    if unscheduled and unscheduled.get("status") == "False":
+        text = str(unscheduled.get("message") or unscheduled.get("reason") or "")
+        return Diagnosis(CATALOGUE["PLUGIN-ABSENT-004"], text)
+    state = container_state(status)
+    if "running" not in state:
+        return _not_running(provider, status, state)
+    return diagnose_log(provider.log) if provider.log else _restarting(provider, status)
+
+
+def _without_pods(provider: Provider) -> Diagnosis:
+    if provider.desired == 0:
+        return Diagnosis(CATALOGUE["PLUGIN-ABSENT-002"], f"DaemonSet {provider.name}: desired 0, ready 0")
+    text = warnings_of(provider.events)
+    if _STATUS_CATALOGUE.recognise(text):
+        return _recognised(_STATUS_CATALOGUE, text) or Diagnosis(starting=True)
+    return Diagnosis(starting=True)
+
+
+def _not_running(provider: Provider, status: Json, state: Json) -> Diagnosis:
+    waiting, terminated = state.get("waiting") or {}, state.get("terminated") or {}
+    said = "\n".join(f"{part.get('reason', '')}: {part.get('message', '')}" for part in (waiting, terminated) if part)
+    crashed = bool(terminated) and terminated.get("reason") != "StartError" or waiting.get("reason") == "CrashLoopBackOff"
+    if crashed:
+        from_log = diagnose_log(provider.log or provider.previous_log)
+        return from_log if from_log.entry else Diagnosis(CATALOGUE["PLUGIN-OTHER-001"], _last_line(provider.log or provider.previous_log) or said)
+    # The container's own words are newer than its events, which may tell of an earlier try.
+    return _recognised(_STATUS_CATALOGUE, said) or _recognised(_STATUS_CATALOGUE, warnings_of(provider.events)) or Diagnosis(starting=True)
+
+
+def _restarting(provider: Provider, status: Json) -> Diagnosis:
+    """Running with nothing said yet: a container that was restarted has said why in its previous life."""
+    if any(container.get("restartCount", 0) for container in status.get("containerStatuses") or []):
+        return diagnose_log(provider.previous_log)
+    return Diagnosis(starting=not provider.log)
+
+
+def diagnose_log(text: str) -> Diagnosis:
+    """What the last start in a plugin's log came to."""
+    last_start = max(text.rfind("Starting Plugins."), text.rfind("Loading NVML"), 0)
+    current = text[last_start:]
+    registered = current.rfind("Registered device plugin for")
+    found = _recognised(_LOG_CATALOGUE, current[max(registered, 0) :] if registered >= 0 else current)
+    # A whole log may miss the line at which it was cut, and some errors come before it.
+    found = found or (_recognised(_LOG_CATALOGUE, text) if registered < 0 else None)
+    if found is not None:
+        return found
+    really = registered >= 0 and "Skipping registration with Kubelet" not in current
+    return Diagnosis(registered=really, starting=bool(text) and not really)
+
+
+def _recognised(catalogue: Catalogue, text: str) -> Diagnosis | None:
+    entry = catalogue.recognise(text)
+    return None if entry is None else Diagnosis(entry, catalogue.excerpt(entry, text))
+
+
+def container_state(status: Json) -> dict[str, t.Any]:
+    """State of the first container; a pod without statuses is waiting."""
+    statuses = status.get("containerStatuses") or [{}]
+    return dict(statuses[0].get("state") or {"waiting": {}})
+
+
+def _condition(status: Json, kind: str) -> dict[str, t.Any] | None:
+    return next((condition for condition in status.get("conditions") or [] if condition.get("type") == kind), None)
+
+
+def warnings_of(events: t.Iterable[Json]) -> str:
+    """Reason and message of warning events, newest first."""
+    return "\n".join(f"{event.get('reason', '')}: {event.get('message', '')}" for event in reversed(list(events)) if event.get("type") == "Warning")
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else ""
+
+
+def manifest(image: str) -> dict[str, t.Any]:
+    """The collection's own DaemonSet, after NVIDIA's static manifest but under a name that collides with nobody's.
+
+    FAIL_ON_INIT_ERROR stays true: a plugin that exits is restarted by the kubelet and so tries again, one that waits does not.
+    """
+    container = {
+        "name": "nvidia-device-plugin-ctr",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "env": [{"name": "FAIL_ON_INIT_ERROR", "value": "true"}],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "volumeMounts": [{"name": "kubelet-device-plugins-dir", "mountPath": "/var/lib/kubelet/device-plugins"}],
+    }
+    pod = {
+        "priorityClassName": "system-node-critical",
+        "tolerations": [{"key": RESOURCE, "operator": "Exists", "effect": "NoSchedule"}],
+        "containers": [container],
+        "volumes": [{"name": "kubelet-device-plugins-dir", "hostPath": {"path": "/var/lib/kubelet/device-plugins", "type": "Directory"}}],
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": OWN_NAME, "namespace": OWN_NAMESPACE, "labels": dict(OWN_LABELS)},
+        "spec": {
+            "selector": {"matchLabels": {"app.kubernetes.io/name": OWN_NAME}},
+            "updateStrategy": {"type": "RollingUpdate"},
+            "template": {"metadata": {"labels": dict(OWN_LABELS)}, "spec": pod},
+        },
+    }
+
+
+def is_ours(body: Json) -> bool:
+    return (body["metadata"].get("labels") or {}).get(MANAGED_BY) == OWN_LABELS[MANAGED_BY]
+
+
+def managed_part(body: Json | None) -> dict[str, t.Any]:
+    """What a comparison may look at: never resourceVersion, generation or managedFields, which controllers and the server rewrite."""
+    if body is None:
+        return {}
+    return {"labels": dict(body["metadata"].get("labels") or {}), "spec": dict(body.get("spec") or {})}
+
+
+@dataclass
+class View:
+    """One look at the cluster."""
+
+    counts: Counts
+    providers: list[Provider]
+    diagnoses: list[Diagnosis]
+    nodes_ready: bool = True
+
+    @property
+    def own(self) -> Provider | None:
+        return next((provider for provider in self.providers if provider.origin == FALLBACK), None)
+
+    @property
+    def others(self) -> list[Provider]:
+        return [provider for provider in self.providers if provider.origin != FALLBACK]
+
+    def diagnosis(self, provider: Provider) -> Diagnosis:
+        return self.diagnoses[next(index for index, known in enumerate(self.providers) if known is provider)]
+
+    @property
+    def active(self) -> Provider | None:
+        """Who the GPUs are to be put down to: another one that works, else our own, else whoever is there."""
+        working = [provider for provider in self.others if self.diagnosis(provider).registered]
+        return next(iter([*working, *([self.own] if self.own else []), *self.others]), None)
+
+
+# What is to be done.
+NOTHING = "nothing"
+DEPLOY = "deploy"
+WITHDRAW = "withdraw"
+RECREATE = "recreate"
+SETTLE = "settle"
+REFUSE = "refuse"
+BROKEN = "broken"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The next thing to do about a view; `settle` means: wait, then look again."""
+
+    action: str
+    provider: Provider | None = None
+    why: str = ""
+
+
+def decide(view: View, repair: bool = True, settled: bool = True) -> Decision:
+    """The next step towards exactly one working provider. `settled`: the grace period is over, so what is not there will not come by itself."""
+    own, others = view.own, view.others
+    if len(others) > 1:
+        return Decision(REFUSE, None, "several providers")
+    if others and own:
+        return _decide_between(view, own, others[0], repair, settled)
+    provider = own or (others[0] if others else None)
+    if provider is None:
+        return Decision(DEPLOY if settled else SETTLE, None, "nothing in the cluster offers GPUs")
+    return _decide_one(view, provider, repair, settled)
+
+
+def _decide_between(view: View, own: Provider, other: Provider, repair: bool, settled: bool) -> Decision:
+    diagnosis = view.diagnosis(other)
+    if diagnosis.registered:
+        return Decision(WITHDRAW, other, f"{other.told()} works")
+    if diagnosis.starting and not settled:
+        return Decision(SETTLE, other, f"{other.told()} is starting")
+    return _decide_one(view, own, repair, settled)
+
+
+def _decide_one(view: View, provider: Provider, repair: bool, settled: bool) -> Decision:
+    diagnosis = view.diagnosis(provider)
+    if view.counts.usable or provider.origin == DRA:
+        return Decision(NOTHING, provider)
+    if diagnosis.starting:
+        return Decision(SETTLE, provider, f"{provider.told()} is starting")
+    if diagnosis.entry is None and not settled:
+        # After a restart of node or kubelet a plugin looks Ready seconds before its GPUs are allocatable again.
+        return Decision(SETTLE, provider, f"{provider.told()} runs, no GPU is allocatable yet")
+    if repair and (diagnosis.entry is None or diagnosis.repairable):
+        return Decision(RECREATE, provider, diagnosis.symptom or view.counts.told())
+    return Decision(BROKEN, provider, diagnosis.symptom)
