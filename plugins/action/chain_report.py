@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
         host = str(variables.get("inventory_hostname", "localhost"))
         if arguments["dest"]:
             write_report(arguments["dest"], host, chain, bool(self._task.check_mode))
-        answer.update(self._told(chain), changed=False)
+        answer.update(_told(chain, bool(self._task.check_mode)), changed=False)
         return answer
 
     def _chain_so_far(self, variables: t.Mapping[str, t.Any]) -> Chain:
@@ -49,20 +49,24 @@ class ActionModule(ActionBase):
         layers: list[Layer] = [layer_from_dict(layer) for layer in facts.get("workstation_layers", [])]
         return Chain(layers, list(facts.get("workstation_pending", [])))
 
-    @staticmethod
-    def _told(chain: Chain) -> dict[str, t.Any]:
-        closed = [layer.as_dict() for layer in chain.closed()]
-        broken = chain.broken()
-        return {
-            "chain": closed,
-            "broken": broken.as_dict() if broken else None,
-            "table": chain.table(),
-            "ansible_facts": {
-                "workstation_layers": [layer.as_dict() for layer in chain.layers],
-                "workstation_chain": closed,
-                "workstation_pending": chain.pending,
-            },
-        }
+
+def _told(chain: Chain, check_mode: bool) -> dict[str, t.Any]:
+    closed = [layer.as_dict() for layer in chain.closed()]
+    broken = chain.broken()
+    verdict, table = chain.verdict(check_mode), chain.table()
+    return {
+        "chain": closed,
+        "broken": broken.as_dict() if broken else None,
+        "verdict": verdict,
+        "table": table,
+        "ansible_facts": {
+            "workstation_layers": [layer.as_dict() for layer in chain.layers],
+            "workstation_chain": closed,
+            "workstation_pending": chain.pending,
+            "workstation_verdict": verdict,
+            "workstation_table": table,
+        },
+    }
 
 
 def _as_list(value: t.Any) -> list[t.Any]:

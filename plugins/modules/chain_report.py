@@ -87,6 +87,11 @@ broken:
   returned: always
   type: dict
   sample: null
+verdict:
+  description: Where the workstation stands, in a few words.
+  returned: always
+  type: str
+  sample: "stops at wsl: needs_consent"
 table:
   description: The chain as lines of text, one a layer, followed by the findings with cause and cure.
   returned: always
