@@ -47,7 +47,7 @@ def document(name: str, scenario: str, now: datetime.datetime) -> State:
         "simulated": True,
         "windows": windows_section(name, now),
         "wsl": wsl_section(now),
-        "docker": {"desktop": desktop_section(), "engine": None, "gpu": "ok"},
+        "docker": {"desktop": desktop_section(now), "engine": None, "gpu": "ok"},
         "minikube": {"profiles": {}},
         "clusters": {},
         "installers": {path: dict(entry) for path, entry in INSTALLERS.items()},
@@ -95,7 +95,7 @@ def windows_section(name: str, now: datetime.datetime) -> State:
         },
         "registry": {},
         "files": {},
-        "directories": [PROFILE + "\\AppData\\Local\\Temp", PROFILE + "\\AppData\\Roaming", "C:\\Windows\\System32", "C:\\Users\\admin\\AppData\\Local\\Temp"],
+        "directories": [PROFILE + "\\AppData\\Local\\Temp", PROFILE + "\\AppData\\Roaming", "C:\\Windows\\System32", "C:\\Windows\\Temp", "C:\\Users\\admin\\AppData\\Local\\Temp"],
         "gpus": [
             {
                 "name": "NVIDIA GeForce RTX 4050 Laptop GPU",
@@ -120,7 +120,7 @@ def wsl_section(now: datetime.datetime) -> State:
         "vm": {
             "started": ago(now, hours=18),
             "user": "dev",
-            "wslconfig": {"wsl2.memory": "20GB", "wsl2.processors": "12", "wsl2.gpuSupport": "true"},
+            "wslconfig": {"wsl2.memory": 20 * GIB, "wsl2.processors": 12, "wsl2.gpuSupport": True},
             "memory_bytes": 20 * GIB,
             "processors": 12,
             "gpu": True,
@@ -142,13 +142,14 @@ def wsl_section(now: datetime.datetime) -> State:
     }
 
 
-def desktop_section() -> State:
+def desktop_section(now: datetime.datetime) -> State:
     return {
         "version": DOCKER_DESKTOP_VERSION,
         "scope": "machine",
         "running": True,
         "starting": False,
         "user": "dev",
+        "started": ago(now, hours=18),
         # What the running program holds in memory and writes back when it stops.
         "settings": dict(DOCKER_SETTINGS),
     }

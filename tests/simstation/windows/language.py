@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..station import Station, timestamp
-from . import cim, environment, failure, files, programs, registry, session
+from . import builtin_programs, cim, docker_desktop, environment, failure, files, programs, registry, session
 from .failure import Failure, required
 
 Item = dict[str, Any]
+# Imported for the programs that they add.
+PROGRAM_FAMILIES = (builtin_programs, docker_desktop)
 MAX_FILE_CONTENT = 1048576
 DEFAULT_TIMEOUT = 30
 POWERSHELL_VERSION = "5.1.26100.4202"

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any
 
 from ..station import Station, UnknownRequest, timestamp
 
 State = dict[str, Any]
+SECONDS_TO_ENABLE_FEATURE = 10
 
 
 def active(state: State) -> dict[str, Any] | None:
@@ -60,3 +62,59 @@ def log_on(station: Station, user: str) -> None:
             return
         number = max((session["id"] for session in windows["sessions"]), default=0) + 1
         windows["sessions"].append({"user": user, "id": number, "state": "Active", "since": timestamp(station.now())})
+    start_docker_at_logon(station, user)
+
+
+def start_docker_at_logon(station: Station, user: str) -> None:
+    """Docker Desktop's own setting AutoStart."""
+    from . import docker_desktop, files
+
+    if station.state["docker"]["desktop"] is None:
+        return
+    data = files.read(station.state, docker_desktop.settings_path(station.state, user))
+    if data is not None and json.loads(data).get("AutoStart"):
+        threading.Thread(target=docker_desktop.start, args=(station, user), name="Docker Desktop at logon", daemon=True).start()
+
+
+def enable_feature(station: Station, name: str) -> None:
+    """`Enable-WindowsOptionalFeature -NoRestart` and dism: in force after the restart."""
+    station.pause(SECONDS_TO_ENABLE_FEATURE)
+    with station.changed() as state:
+        state["windows"]["features"][name] = "EnablePending"
+
+
+def disable_feature(station: Station, name: str) -> None:
+    station.pause(SECONDS_TO_ENABLE_FEATURE)
+    with station.changed() as state:
+        state["windows"]["features"][name] = "DisablePending"
+
+
+def reboot(station: Station) -> None:
+    """Simulated: what a restart changes, at once. Whoever serves the station's port makes it unreachable for a while."""
+    from . import docker_desktop, wsl_service
+
+    if station.state["docker"]["desktop"]:
+        docker_desktop.write_settings_back(station)
+    wsl_service.stop_vm(station)
+    with station.changed() as state:
+        windows = state["windows"]
+        settled = {"EnablePending": "Enabled", "DisablePending": "Disabled"}
+        windows["features"] = {name: settled.get(held, held) for name, held in windows["features"].items()}
+        needs_hypervisor = windows["features"].get("VirtualMachinePlatform") == "Enabled"
+        windows["hypervisor_present"] = needs_hypervisor and windows["virtualization_firmware_enabled"]
+        windows["registry"] = {key: values for key, values in windows["registry"].items() if not _ends_with_restart(key, values)}
+        windows["sessions"] = []
+        windows["boots"] += 1
+        windows["boot_time"] = timestamp(station.now())
+    autologon = station.state["windows"]["autologon"]
+    if autologon:
+        log_on(station, autologon)
+
+
+def _ends_with_restart(key: str, values: dict[str, Any]) -> bool:
+    from . import registry
+
+    pending = (registry.CBS_REBOOT_PENDING, registry.WINDOWS_UPDATE_REBOOT)
+    if key.casefold() == registry.SESSION_MANAGER.casefold():
+        values.pop("PendingFileRenameOperations", None)
+    return key.casefold() in {known.casefold() for known in pending}

@@ -282,6 +282,8 @@ def _ip(reader: Reader, key: str, written: str, value: str, line: int) -> None:
         reader.values[key] = value
     except ValueError:
         reader.warn(f"Invalid IP value '{value}' for key '{written}'", line)
+        if "wsl2.dnsTunneling" in reader.values:
+            reader.values["wsl2.dnsTunneling"] = False
 
 
 def _ports(reader: Reader, key: str, written: str, value: str, line: int) -> None:
