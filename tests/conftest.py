@@ -26,6 +26,6 @@ os.environ.setdefault("ANSIBLE_COLLECTIONS_PATH", str(COLLECTIONS))
 sys.path.insert(0, str(REPOSITORY))
 
 # Ansible's own collection finder makes `ansible_collections.*` importable, exactly as at run time.
-from ansible.plugins.loader import init_plugin_loader  # noqa: E402
+from ansible.plugins.loader import init_plugin_loader
 
 init_plugin_loader([str(COLLECTIONS)])
