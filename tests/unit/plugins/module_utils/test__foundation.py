@@ -70,7 +70,13 @@ def test_long_symptoms_keep_both_ends() -> None:
 
 @pytest.mark.parametrize(
     ("status", "check_mode", "read_only", "fails"),
-    [("broken", False, False, True), ("broken", True, False, True), ("broken", False, True, False), ("needs_consent", False, False, True), ("needs_consent", True, False, False)],
+    [
+        ("broken", False, False, True),
+        ("broken", True, False, True),
+        ("broken", False, True, False),
+        ("needs_consent", False, False, True),
+        ("needs_consent", True, False, False),
+    ],
 )
 def test_a_task_fails_when_its_layer_stops_the_chain(status: str, check_mode: bool, read_only: bool, fails: bool) -> None:
     answer = result([Layer("docker", status, "why")], changed=False, check_mode=check_mode, read_only=read_only)
