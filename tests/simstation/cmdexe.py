@@ -101,7 +101,8 @@ def simple_command(line: str, variables: Mapping[str, str]) -> str:
             raise NotSimple(f"operator {character}")
         result.append(character)
         position += 1
-    return "".join(result).strip()
+    # A leading @ only keeps the command from being echoed.
+    return "".join(result).strip().lstrip("@").lstrip()
 
 
 def expand(line: str, variables: Mapping[str, str]) -> str:

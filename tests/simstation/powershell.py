@@ -81,15 +81,18 @@ def meaning(caller: Caller, script: str) -> Meaning:
     adhoc = adhoc_scripts.find(script)
     if adhoc is not None:
         return lambda caller, call: adhoc(caller.station, caller.user, call)
-    if script_hashes.is_present_text(script_hashes.BOOTSTRAP, script):
-        caller.station.unknown("bootstrap.ps1", script_hashes.CHANGED)
-    caller.station.unknown("PowerShell script", script[:2000])
+    changed = script_hashes.is_present_text(script_hashes.BOOTSTRAP, script)
+    return caller.station.unknown("PowerShell script", f"bootstrap.ps1: {script_hashes.CHANGED}" if changed else script[:2000])
 
 
 def run_language(caller: Caller, call: Call) -> int:
     """The product's bootstrap: `{"script", "request"}` on stdin, one framed line on stdout."""
     from tests.simstation.windows import language
 
+    mode = caller.station.state["windows"].get("language_mode", "FullLanguage")
+    if mode != "FullLanguage":
+        call.write(f"<<gpudev!{mode}>>\r\n".encode())
+        return 0
     frame = json.loads(call.stdin.decode("ascii"))
     if set(frame) != {"script", "request"}:
         caller.station.unknown("frame of the bootstrap", ", ".join(sorted(frame)))
@@ -97,7 +100,6 @@ def run_language(caller: Caller, call: Call) -> int:
         present = script_hashes.is_present_text(script_hashes.PROGRAM, frame["script"])
         caller.station.unknown("workstation.ps1", script_hashes.CHANGED if present else frame["script"][:2000])
     reply = language.answer(caller.station, caller.user, frame["request"])
-    # Windows PowerShell's ConvertTo-Json writes ASCII letters as they are and the rest as they are; base64 of UTF-8 carries both.
     text = json.dumps(reply, separators=(",", ":"), ensure_ascii=False)
     call.write(b"<<gpudev:" + base64.b64encode(text.encode()) + b">>\r\n")
     return 0

@@ -32,10 +32,31 @@ DISTRO_NOT_FOUND = "There is no distribution with the supplied name.\nError code
 # samples/windows/wsl_l10n_templates.txt
 INVALID_ARGUMENT = "Invalid command line argument: {}\nPlease use 'wsl.exe --help' to get a list of supported arguments.\n"
 SESSION_OPTIONS = {"-d": "distribution", "--distribution": "distribution", "-u": "user", "--user": "user", "--cd": "directory"}
-MANAGEMENT = """
-    --export --import --import-in-place --install --list -l --manage --mount --set-default -s --set-default-version --set-version --shutdown
-    --status --terminate -t --uninstall --unmount --unregister --update --version -v --help
-""".split()
+MANAGEMENT = {
+    "--export",
+    "--import",
+    "--import-in-place",
+    "--install",
+    "--list",
+    "-l",
+    "--manage",
+    "--mount",
+    "--set-default",
+    "-s",
+    "--set-default-version",
+    "--set-version",
+    "--shutdown",
+    "--status",
+    "--terminate",
+    "-t",
+    "--uninstall",
+    "--unmount",
+    "--unregister",
+    "--update",
+    "--version",
+    "-v",
+    "--help",
+}
 
 
 class Refused(Exception):

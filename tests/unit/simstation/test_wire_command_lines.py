@@ -74,6 +74,7 @@ def test_cmd_strips_the_outer_quotes(line: str, expected: str) -> None:
         ("echo a^&b ^^", "echo a&b ^"),
         ('echo "a^&b | c > d"', 'echo "a^&b | c > d"'),
         ("echo first\nsecond", "echo first"),
+        (r'@"C:\Program Files\WSL\wsl.exe" -l', r'"C:\Program Files\WSL\wsl.exe" -l'),
     ],
 )
 def test_cmd_expands_and_unescapes(line: str, expected: str) -> None:

@@ -1,0 +1,98 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Ansible inventory of the running stations: how to connect, and the facts of the scenario that a user would declare."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.simstation.station import Station
+
+HEADER = "# Written by `python -m tests.simstation serve`. The workstations are simulated; the accounts are theirs alone.\n"
+CONNECT_AS = "dev"
+# Kind of an installer in the state document -> the variables of the roles that take its path and checksum.
+INSTALLER_VARIABLES = {
+    "wsl_msi": "wsl",
+    "distribution": "distribution",
+    "docker_desktop": "docker_desktop",
+    "minikube": "minikube",
+}
+
+
+@dataclass(frozen=True)
+class Host:
+    """One inventory host."""
+
+    station: Station
+    port: int
+
+
+def build(hosts: Sequence[Host], *, ca_file: Path | None, control_port: int, allow: Sequence[str]) -> dict[str, Any]:
+    workstations = {
+        "children": {"windows_workstations": {"hosts": {host.station.name: _host(host) for host in hosts}, "vars": _connection(ca_file)}},
+        "vars": {"workstation_distribution": _distribution(hosts), **({"workstation_allow": list(allow)} if allow else {})},
+    }
+    return {"all": {"vars": {"simstation_control": f"http://127.0.0.1:{control_port}"}, "children": {"workstations": workstations}}}
+
+
+def write(path: Path, inventory: dict[str, Any]) -> None:
+    """Whole or not at all: somebody may be waiting for the file to appear."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(HEADER + "---\n" + to_yaml(inventory), encoding="utf-8")
+    temporary.replace(path)
+
+
+def to_yaml(value: Any, indent: int = 0) -> str:
+    """Block style for mappings; everything else is JSON, which is YAML."""
+    if not (isinstance(value, dict) and value):
+        return f"{json.dumps(value)}\n"
+    text = ""
+    for name, inner in value.items():
+        text += " " * indent + f"{name}:"
+        text += "\n" + to_yaml(inner, indent + 2) if isinstance(inner, dict) and inner else " " + to_yaml(inner)
+    return text
+
+
+def _connection(ca_file: Path | None) -> dict[str, Any]:
+    common = {"ansible_connection": "ansible.builtin.winrm", "ansible_shell_type": "powershell", "ansible_winrm_transport": "ntlm"}
+    if ca_file is None:
+        return {**common, "ansible_winrm_scheme": "http", "ansible_winrm_message_encryption": "always"}
+    trust = {"ansible_winrm_server_cert_validation": "validate", "ansible_winrm_ca_trust_path": str(ca_file)}
+    return {**common, "ansible_winrm_scheme": "https", **trust}
+
+
+def _host(host: Host) -> dict[str, Any]:
+    state = host.station.state
+    user = state["windows"].get("connect_as", CONNECT_AS)
+    return {
+        "ansible_host": "127.0.0.1",
+        "ansible_port": host.port,
+        "ansible_user": user,
+        "ansible_password": state["windows"]["users"][user]["password"],
+        "simstation_scenario": state["scenario"],
+        "simstation_installers": _installers(state),
+    }
+
+
+def _installers(state: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """What lies on the station's disk, as a team would declare it: path and checksum."""
+    found = {}
+    for path, entry in state["installers"].items():
+        file = state["windows"]["files"].get(path)
+        if file is not None and entry["kind"] in INSTALLER_VARIABLES:
+            checksum = hashlib.sha256(base64.b64decode(file["content"])).hexdigest()
+            found[INSTALLER_VARIABLES[entry["kind"]]] = {"path": path, "sha256": checksum}
+    return found
+
+
+def _distribution(hosts: Sequence[Host]) -> str:
+    from tests.simstation.scenarios import base
+
+    return base.DISTRIBUTION

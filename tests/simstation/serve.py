@@ -1,0 +1,192 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many simulated workstations in one process, from the command line's wishes to the last cleaned-up directory."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.simstation import inventory, process
+from tests.simstation.cmdexe import CommandShell
+from tests.simstation.control import Control
+from tests.simstation.station import DEFAULT_TIME_SCALE, Station
+from tests.simstation.wsman.net import Reactor
+from tests.simstation.wsman.server import Machine, WireLog, WsmanOptions, WsmanServer
+from tests.simstation.wsman.shells import Quotas
+from tests.simstation.wsman.tls import Authority, create_authority
+
+SAVE_SECONDS = 2.0
+STATE_FILE = "state.json"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the command line asks for. `state_directory` keeps the stations over restarts; without it everything is temporary."""
+
+    scenarios: Sequence[str]
+    hosts: int = 1
+    inventory_out: Path | None = None
+    wire_log: Path | None = None
+    error_log: Path | None = None
+    state_directory: Path | None = None
+    time_scale: float = DEFAULT_TIME_SCALE
+    rtt_seconds: float = 0.0
+    powershell_seconds: float = 0.0
+    https: bool = True
+    schemes: frozenset[str] = field(default=frozenset({"ntlm"}))
+    allow_unencrypted: bool = False
+    max_operations: int = Quotas.max_operations
+    allow: Sequence[str] = ()
+
+
+class Simulation:
+    """Start with `start()`, end with `stop()`; afterwards no process, socket, thread of a station or temporary file is left."""
+
+    def __init__(self, wishes: Wishes) -> None:
+        self.wishes = wishes
+        self.stations: dict[str, Station] = {}
+        self.servers: dict[str, WsmanServer] = {}
+        self._directory = Path(tempfile.mkdtemp(prefix="simstation-"))
+        self._reactor = Reactor()
+        self._wire_log = WireLog(wishes.wire_log)
+        self._authority: Authority | None = None
+        self._control = self._reactor.listen(Control(self.stations).handle, crash_report=self._report_control_crash)
+        self._saved: dict[str, int] = {}
+
+    def start(self) -> None:
+        if self.wishes.https:
+            self._authority = create_authority(self._directory)
+        for name, scenario in host_names(self.wishes.scenarios, self.wishes.hosts).items():
+            self.stations[name] = self._station(name, scenario)
+            self.servers[name] = self._server(self.stations[name])
+        if self.wishes.inventory_out is not None:
+            inventory.write(self.wishes.inventory_out, self.inventory())
+
+    def inventory(self) -> dict[str, object]:
+        hosts = [inventory.Host(station, self.servers[name].port) for name, station in self.stations.items()]
+        ca_file = self._authority.ca_file if self._authority else None
+        return inventory.build(hosts, ca_file=ca_file, control_port=self._control.port, allow=self.wishes.allow)
+
+    @property
+    def control_port(self) -> int:
+        return self._control.port
+
+    def save(self) -> None:
+        """Write the documents that changed since the last time."""
+        if self.wishes.state_directory is None:
+            return
+        for name, station in self.stations.items():
+            revision = station.revision
+            if self._saved.get(name) != revision:
+                station.save(self.wishes.state_directory / name / STATE_FILE)
+                self._saved[name] = revision
+
+    def stop(self) -> None:
+        """Nothing new gets in, what runs is ended, what lies about is removed: in this order."""
+        self._control.release()
+        for server in self.servers.values():
+            server.stop()
+        for station in self.stations.values():
+            station.close()
+        for station in self.stations.values():
+            close_parts(station)
+        process.kill_everything()
+        self.save()
+        self._reactor.stop()
+        self._wire_log.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+        if self.wishes.inventory_out is not None:
+            self.wishes.inventory_out.unlink(missing_ok=True)
+
+    def _station(self, name: str, scenario: str) -> Station:
+        from tests.simstation import scenarios
+
+        parent = self.wishes.state_directory or self._directory
+        root = parent / name
+        root.mkdir(parents=True, exist_ok=True)
+        kept = root / STATE_FILE
+        state = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else scenarios.document(name, scenario)
+        return Station(name, state, root, time_scale=self.wishes.time_scale, error_log=self.wishes.error_log)
+
+    def _server(self, station: Station) -> WsmanServer:
+        machine = Machine(
+            name=station.name,
+            accounts=lambda: passwords(station),
+            launcher=CommandShell(station, self.wishes.powershell_seconds),
+            record_error=station.record_error,
+            private_directory=self._private(station.name),
+        )
+        options = WsmanOptions(
+            schemes=self.wishes.schemes,
+            allow_unencrypted=self.wishes.allow_unencrypted,
+            tls=self._authority.context if self._authority else None,
+            rtt_seconds=self.wishes.rtt_seconds,
+            quotas=Quotas(max_operations=self.wishes.max_operations),
+        )
+        server = WsmanServer(machine, self._reactor, options, self._wire_log)
+        follow_power(station, server)
+        return server
+
+    def _private(self, name: str) -> Path:
+        directory = self._directory / "accounts" / name
+        directory.mkdir(parents=True)
+        return directory
+
+    def _report_control_crash(self, text: str) -> None:
+        for station in self.stations.values():
+            station.record_error("crash of the control endpoint", text)
+
+
+def host_names(scenarios: Sequence[str], hosts: int) -> dict[str, str]:
+    """One host per scenario, called like it; or `hosts` of the only one, numbered."""
+    if hosts > 1 and len(scenarios) != 1:
+        raise ValueError("--hosts N goes with exactly one --scenario")
+    if hosts > 1:
+        return {f"{scenarios[0]}-{number:03d}": scenarios[0] for number in range(1, hosts + 1)}
+    if len(set(scenarios)) != len(scenarios):
+        raise ValueError("a --scenario is given twice; for several equal hosts use --hosts N")
+    return {scenario: scenario for scenario in scenarios}
+
+
+def passwords(station: Station) -> Mapping[str, str]:
+    with station.lock:
+        return {name: account["password"] for name, account in station.state["windows"]["users"].items()}
+
+
+def follow_power(station: Station, server: WsmanServer) -> None:
+    """Whoever simulates the reboot calls what hangs here."""
+    station.on_power_off = server.power_off  # type: ignore[attr-defined]
+    station.on_power_on = server.power_on  # type: ignore[attr-defined]
+
+
+def close_parts(station: Station) -> None:
+    from tests.simstation import distro
+
+    distro.close(station)
+
+
+def serve(wishes: Wishes) -> int:
+    """Until SIGTERM or SIGINT."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda _number, _frame: ended.set())
+    simulation = Simulation(wishes)
+    try:
+        simulation.start()
+        print(f"ready: {len(simulation.stations)} simulated workstation(s), control http://127.0.0.1:{simulation.control_port}", flush=True)
+        while not ended.wait(SAVE_SECONDS):
+            simulation.save()
+    finally:
+        started = time.monotonic()
+        simulation.stop()
+        print(f"stopped in {time.monotonic() - started:.1f} s", flush=True)
+    return 0
