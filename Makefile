@@ -72,7 +72,7 @@ test: test-unit test-integration test-molecule test-docs ## All tests; no root, 
 
 .PHONY: sim
 sim: setup ## A simulated workstation to play with: make sim SCENARIO=drifted
-	@$(BIN)/python -m tests.simstation.play $(SCENARIO)
+	@$(BIN)/python -m tests.play $(SCENARIO)
 
 # --- tests -------------------------------------------------------------------------------------------------------------------
 
