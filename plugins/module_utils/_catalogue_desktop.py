@@ -1,0 +1,119 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can be wrong with Docker Desktop as a Windows program: installation, gate, settings, start. Its engine is judged elsewhere.
+
+Note that this module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import Entry
+
+_RELEASE_NOTES = "https://docs.docker.com/desktop/release-notes/"
+_INTERACTIVE = "https://github.com/docker/for-win/issues/11396"
+
+ENTRIES: t.Tuple[Entry, ...] = (
+    Entry(
+        code="DESKTOP-001",
+        layer="docker",
+        cause="Docker Desktop is not installed, and no installer was given.",
+        remedy="Set docker_desktop_installer (a path on the workstation) with docker_desktop_installer_sha256, or install Docker Desktop by hand.",
+        reference="https://docs.docker.com/desktop/setup/install/windows-install/",
+    ),
+    Entry(
+        code="DESKTOP-002",
+        layer="docker",
+        cause="Docker Desktop {version} is older than {minimum}. {reason}",
+        remedy="Set docker_desktop_installer with docker_desktop_installer_sha256 and put 'docker_desktop_upgrade' into workstation_allow.",
+        reference=_RELEASE_NOTES,
+        rows=("G5", "S1"),
+    ),
+    Entry(
+        code="DESKTOP-003",
+        layer="docker",
+        status="needs_consent",
+        cause="Docker Desktop {version} has to be upgraded to at least {minimum}. {reason} The upgrade stops every container.",
+        remedy="Put the word 'docker_desktop_upgrade' into workstation_allow.",
+        reference=_RELEASE_NOTES,
+        rows=("G5",),
+    ),
+    Entry(
+        code="DESKTOP-004",
+        layer="docker",
+        status="needs_consent",
+        cause="Docker Desktop runs, and its settings ({keys}) can only be changed while it is stopped: a running one writes them back from memory.",
+        remedy="Put the word 'docker_restart' into workstation_allow; Docker Desktop is then stopped, changed and started again.",
+        reference="https://github.com/docker/docs/pull/21003",
+    ),
+    Entry(
+        code="DESKTOP-005",
+        layer="docker",
+        status="needs_logon",
+        cause="Docker Desktop runs only in the desktop session of a logged-on user, and {user} is not logged on.",
+        remedy="Log on to Windows as {user} (or switch on automatic logon), then run again. Everything else was left as it is.",
+        reference=_INTERACTIVE,
+    ),
+    Entry(
+        code="DESKTOP-006",
+        layer="docker",
+        cause="Docker Desktop was started in the session of {user}, but its engine did not answer within {seconds} s.",
+        remedy="Look at its window on the desktop of the workstation: it may wait for an answer (terms, sign-in, an error). Then run again, or raise "
+        "docker_desktop_start_timeout.",
+        reference="https://github.com/docker/for-win/issues/14510",
+    ),
+    Entry(
+        code="DESKTOP-007",
+        layer="docker",
+        cause="Docker Desktop's settings file {path} is not readable as JSON ({problem}), so it is not touched.",
+        remedy="Repair or remove the file while Docker Desktop is stopped. A byte order mark makes Docker Desktop itself refuse it.",
+        reference="https://github.com/docker/docs/pull/21003",
+    ),
+    Entry(
+        code="DESKTOP-008",
+        layer="docker",
+        severity="warning",
+        status=None,
+        cause="Docker Desktop {version} is a release with a known defect for GPU use: {defect}.",
+        remedy="Upgrade it: set docker_desktop_min_version above it, give an installer and put 'docker_desktop_upgrade' into workstation_allow.",
+        reference="{reference}",
+    ),
+    Entry(
+        code="DESKTOP-009",
+        layer="docker",
+        cause="The Windows user is neither an administrator nor a member of the group docker-users.",
+        remedy="Add the user to docker-users and let the user log on again.",
+        reference=_RELEASE_NOTES,
+        patterns=(r"connect ENOENT \\\\\.\\pipe\\errorReporter",),
+    ),
+    Entry(
+        code="DESKTOP-010",
+        layer="docker",
+        cause="The installation of Docker Desktop from {path} ended without the version that was asked for (found: {version}).",
+        remedy="Read the log in %LOCALAPPDATA%\\Docker\\install-log.txt on the workstation, or %PROGRAMDATA%\\DockerDesktop\\install-log-admin.txt.",
+        reference="https://docs.docker.com/desktop/troubleshoot-and-support/troubleshoot/",
+    ),
+    Entry(
+        code="DESKTOP-011",
+        layer="docker",
+        cause="The file {path} is not what was declared: its SHA-256 is {found}, declared is {wanted}.",
+        remedy="Download it again, or correct the declared checksum. Nothing was installed from it.",
+        reference="https://docs.docker.com/desktop/release-notes/",
+    ),
+    Entry(
+        code="DESKTOP-012",
+        layer="docker",
+        cause="There is no installer {path} on the workstation.",
+        remedy="Copy it there, or correct the path; it is a path of Windows, such as C:\\Installers\\Docker Desktop Installer.exe.",
+        reference="https://docs.docker.com/desktop/setup/install/windows-install/",
+    ),
+    Entry(
+        code="DESKTOP-013",
+        layer="docker",
+        cause="A step in the session of {user} did not end within {seconds} s.",
+        remedy="Look at the desktop of the workstation: a dialog may wait for an answer. Then run again.",
+        reference="https://github.com/docker/for-win/issues/14510",
+    ),
+)
