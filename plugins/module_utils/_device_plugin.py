@@ -372,37 +372,43 @@ class Decision:
     why: str = ""
 
 
-def decide(view: View, repair: bool = True, settled: bool = True) -> Decision:
-    """The next step towards exactly one working provider. `settled`: the grace period is over, so what is not there will not come by itself."""
+# How long has been waited already: what is missing may still come by itself; what is starting may still become ready; nothing more is expected.
+GRACE = "grace"
+PATIENCE = "patience"
+OVER = "over"
+
+
+def decide(view: View, repair: bool = True, phase: str = PATIENCE) -> Decision:
+    """The next step towards exactly one working provider."""
     own, others = view.own, view.others
     if len(others) > 1:
         return Decision(REFUSE, None, "several providers")
     if others and own:
-        return _decide_between(view, own, others[0], repair, settled)
+        return _decide_between(view, own, others[0], repair, phase)
     provider = own or (others[0] if others else None)
     if provider is None:
-        return Decision(DEPLOY if settled else SETTLE, None, "nothing in the cluster offers GPUs")
-    return _decide_one(view, provider, repair, settled)
+        return Decision(SETTLE if phase == GRACE else DEPLOY, None, "nothing in the cluster offers GPUs")
+    return _decide_one(view, provider, repair, phase)
 
 
-def _decide_between(view: View, own: Provider, other: Provider, repair: bool, settled: bool) -> Decision:
+def _decide_between(view: View, own: Provider, other: Provider, repair: bool, phase: str) -> Decision:
     diagnosis = view.diagnosis(other)
     if diagnosis.registered:
         return Decision(WITHDRAW, other, f"{other.told()} works")
-    if diagnosis.starting and not settled:
+    if diagnosis.starting and phase == GRACE:
         return Decision(SETTLE, other, f"{other.told()} is starting")
-    return _decide_one(view, own, repair, settled)
+    return _decide_one(view, own, repair, phase)
 
 
-def _decide_one(view: View, provider: Provider, repair: bool, settled: bool) -> Decision:
+def _decide_one(view: View, provider: Provider, repair: bool, phase: str) -> Decision:
     diagnosis = view.diagnosis(provider)
     if view.counts.usable or provider.origin == DRA:
         return Decision(NOTHING, provider)
     if diagnosis.starting:
-        return Decision(SETTLE, provider, f"{provider.told()} is starting")
-    if diagnosis.entry is None and not settled:
-        # After a restart of node or kubelet a plugin looks Ready seconds before its GPUs are allocatable again.
-        return Decision(SETTLE, provider, f"{provider.told()} runs, no GPU is allocatable yet")
+        return Decision(BROKEN if phase == OVER else SETTLE, provider, f"{provider.told()} is starting")
+    if phase == GRACE and not diagnosis.final:
+        # After a restart of node or kubelet a plugin looks Ready seconds before its GPUs are allocatable again; a pull may succeed at the next try.
+        return Decision(SETTLE, provider, diagnosis.symptom or f"{provider.told()} runs, no GPU is allocatable yet")
     if repair and (diagnosis.entry is None or diagnosis.repairable):
         return Decision(RECREATE, provider, diagnosis.symptom or view.counts.told())
     return Decision(BROKEN, provider, diagnosis.symptom)

@@ -27,6 +27,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._device_plugin 
 )
 from ansible_collections.gpudev.workstation.plugins.module_utils._kube import Api, KubeError, Readiness
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import BROKEN, OK, UNKNOWN, UNREACHABLE, Finding, Layer
+from ansible_collections.gpudev.workstation.plugins.module_utils._wait import DeadlinePassed
 
 LAYER = "device_plugin"
 
@@ -147,10 +148,12 @@ def layer_of_error(error: KubeError, context: str) -> Layer:
     return Layer(LAYER, entry.status or BROKEN, str(error), {}, [entry.finding(error.text or str(error), context=context)])
 
 
-def layer_of_unready(last: t.Any, context: str, seconds: float) -> Layer:
-    """/readyz did not turn good in time; `last` is the last Readiness or KubeError."""
+def layer_of_deadline(passed: DeadlinePassed, context: str) -> Layer:
+    """Something was not seen in time: most often /readyz, whose last answer is told."""
+    last = passed.last
     if isinstance(last, KubeError):
         return layer_of_error(last, context)
-    readiness = t.cast(Readiness, last)
-    finding = CATALOGUE["PLUGIN-API-004"].finding(readiness.text, context=context, seconds=f"{seconds:.0f}")
-    return Layer(LAYER, UNREACHABLE, f"the API server is {readiness.told()} after {seconds:.0f} s", {}, [finding])
+    if not isinstance(last, Readiness):
+        return Layer(LAYER, UNKNOWN, str(passed), {}, [CATALOGUE["PLUGIN-API-008"].finding(str(passed), context=context)])
+    finding = CATALOGUE["PLUGIN-API-004"].finding(last.text, context=context, seconds=f"{passed.seconds:.0f}")
+    return Layer(LAYER, UNREACHABLE, f"the API server is {last.told()} after {passed.seconds:.0f} s", {}, [finding])
