@@ -97,6 +97,12 @@ def _shutdown(station: Station, user: str, arguments: list[str]) -> tuple[int, s
     return completed.rc, completed.stdout.decode(), completed.stderr.decode()
 
 
+def show_logon_prompt(station: Station) -> None:
+    """LogonUI makes this key when it is about to show the prompt, unless it is there; it does not survive a restart."""
+    with station.changed() as state:
+        state["windows"]["registry"][LOGON_UI] = {}
+
+
 def _reboot(station: Station, user: str, call: Call, match: re.Match[str]) -> int:
     from tests.simstation.windows import registry
 
@@ -119,7 +125,7 @@ def _abort(station: Station, user: str, call: Call, _match: re.Match[str]) -> in
 
 
 def _logon_shown(station: Station, user: str, call: Call, match: re.Match[str]) -> int:
-    """LogonUI makes the key when it is about to show the logon prompt; the key's listing before the token is left out."""
+    """The key's listing, which stands before the token, is left out."""
     from tests.simstation.windows import registry
 
     if not registry.answer(station, user, LOGON_UI, False)["exists"]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.simstation import inventory, process
+from tests.simstation import adhoc_scripts, inventory, process
 from tests.simstation.cmdexe import CommandShell
 from tests.simstation.control import Control
 from tests.simstation.station import DEFAULT_TIME_SCALE, Station
@@ -163,9 +163,16 @@ def passwords(station: Station) -> Mapping[str, str]:
 
 
 def follow_power(station: Station, server: WsmanServer) -> None:
-    """Whoever simulates the reboot calls what hangs here."""
-    station.on_power_off = server.power_off  # type: ignore[attr-defined]
-    station.on_power_on = server.power_on  # type: ignore[attr-defined]
+    """The port goes down and up with the machine. Once up, it shows the logon prompt, which leaves a mark in the registry."""
+
+    def follow(on: bool) -> None:
+        if not on:
+            server.power_off()
+        elif not station.closing:
+            adhoc_scripts.show_logon_prompt(station)
+            server.power_on()
+
+    station.power_listeners.append(follow)
 
 
 def close_parts(station: Station) -> None:

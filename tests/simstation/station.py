@@ -10,7 +10,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -37,6 +37,7 @@ class Station:
         self.lock = threading.RLock()
         self.errors: list[dict[str, str]] = []
         self.revision = 0
+        self.power_listeners: list[Callable[[bool], None]] = []
         self._error_log = error_log
         self._closing = threading.Event()
         self.root.mkdir(parents=True, exist_ok=True)
@@ -69,6 +70,11 @@ class Station:
     def pause(self, seconds: float) -> bool:
         """Let the time pass that the real thing would take, scaled; False when the station is being closed meanwhile."""
         return not self._closing.wait(seconds * self.time_scale)
+
+    def power(self, on: bool) -> None:
+        """The machine goes down (False) or is up again (True): tell who serves its port."""
+        for listener in self.power_listeners:
+            listener(on)
 
     @property
     def closing(self) -> bool:

@@ -155,10 +155,19 @@ def _management(station: Station, user: str, words: list[str], variables: Mappin
         from tests.simstation.windows import wsl_service
 
         code, text = wsl_service.manage(station, user, words)
+        call.write_error(_warnings(station, variables))
         call.write(encode(text, variables))
         return int(code)
 
     return body
+
+
+def _warnings(station: Station, variables: Mapping[str, str]) -> bytes:
+    """Remarks on `.wslconfig`, told once to whoever started the VM (facts/wsl.md)."""
+    from tests.simstation.windows import wsl_service
+
+    remarks = wsl_service.take_warnings(station)
+    return b"" if variables.get("WSL_DISABLE_WARNINGS") == "1" else encode("".join(f"wsl: {remark}\n" for remark in remarks), variables)
 
 
 class DistroProgram(RealProgram):
@@ -183,17 +192,17 @@ def _in_distro(station: Station, user: str, invocation: Invocation, variables: M
     code, text = wsl_service.start(station, user, invocation.distribution)
     if code != 0:
         return EndedProgram(code, encode(text, variables))
-    name = text
+    name, warnings = text, _warnings(station, variables)
     entry = station.state["wsl"]["distros"][name]
     linux_user = invocation.user or entry["default_user"]
     if invocation.command is not None and not invocation.command:
         raise Refused("The parameter is incorrect.\nError code: Wsl/E_INVALIDARG\n")
-    command = invocation.command
-    if command is None:
-        command = ["/bin/bash", "-c", invocation.shell_text] if invocation.shell_text else ["/bin/bash", "-l"]
+    command = invocation.command or (["/bin/bash", "-c", invocation.shell_text] if invocation.shell_text else ["/bin/bash", "-l"])
     try:
-        return DistroProgram(distro.popen(station, name, command, user=linux_user, cwd=invocation.directory), variables)
+        program = DistroProgram(distro.popen(station, name, command, user=linux_user, cwd=invocation.directory), variables)
+        program.put_stderr(warnings)
+        return program
     except distro.NoSuchUser:
         # The relay's line is as in public reports; its process number and line number vary.
         relay = f"<3>WSL (1 - Relay) ERROR: CreateProcessParseCommon:988: getpwnam({linux_user}) failed 0\n"
-        return EndedProgram(FAILURE, encode(STOLEN_CODES[67], variables), relay.encode())
+        return EndedProgram(FAILURE, encode(STOLEN_CODES[67], variables), warnings + relay.encode())

@@ -13,6 +13,7 @@ from ..station import Station, UnknownRequest, timestamp
 
 State = dict[str, Any]
 SECONDS_TO_ENABLE_FEATURE = 10
+SECONDS_TO_BOOT = 16
 
 
 def active(state: State) -> dict[str, Any] | None:
@@ -90,9 +91,10 @@ def disable_feature(station: Station, name: str) -> None:
 
 
 def reboot(station: Station) -> None:
-    """Simulated: what a restart changes, at once. Whoever serves the station's port makes it unreachable for a while."""
+    """Simulated: what a restart changes, and the while in which nobody reaches the machine."""
     from . import docker_desktop, wsl_service
 
+    station.power(False)
     if station.state["docker"]["desktop"]:
         docker_desktop.write_settings_back(station)
     wsl_service.stop_vm(station)
@@ -106,6 +108,8 @@ def reboot(station: Station) -> None:
         windows["sessions"] = []
         windows["boots"] += 1
         windows["boot_time"] = timestamp(station.now())
+    station.pause(SECONDS_TO_BOOT)
+    station.power(True)
     autologon = station.state["windows"]["autologon"]
     if autologon:
         log_on(station, autologon)
