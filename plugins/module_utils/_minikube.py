@@ -1,0 +1,726 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What minikube prints and keeps, as data; what is declared, compared with it: text and dicts in, dataclasses and findings out.
+
+Note that this module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import Catalogue, Entry
+from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_cluster import ENTRIES
+from ansible_collections.gpudev.workstation.plugins.module_utils._docker import Container
+from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Finding
+
+CATALOGUE = Catalogue(ENTRIES)
+
+EVENT_PREFIX = "io.k8s.sigs.minikube."
+MADE_BY = "created_by.minikube.sigs.k8s.io"
+NAMED = "name.minikube.sigs.k8s.io"
+PLUGIN_ADDON = "nvidia-device-plugin"
+
+# --- events -----------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of `-o json`: a CloudEvent whose data values are all strings."""
+
+    kind: str
+    message: str
+    name: str = ""
+    step: int | None = None
+    total: int | None = None
+    exit_code: int | None = None
+
+    def told(self) -> str:
+        where = f"step {self.step}/{self.total} {self.name}: " if self.step is not None and self.total else ""
+        return f"{where}{' '.join(self.message.split())}"
+
+
+def parse_event(line: str) -> Event | None:
+    """None for a line that is no event: real programs mix in text (log lines, docker's own words)."""
+    try:
+        parsed = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(parsed, dict) or not str(parsed.get("type", "")).startswith(EVENT_PREFIX):
+        return None
+    data = parsed.get("data") or {}
+    kind = str(parsed["type"])[len(EVENT_PREFIX) :]
+    message = str(data.get("message") or data.get("artifact") or "")
+    step, total, code = (_integer(data.get(key)) for key in ("currentstep", "totalsteps", "exitcode"))
+    return Event(kind, message, str(data.get("name", "")), step, total, code)
+
+
+def _integer(value: t.Any) -> int | None:
+    text = str(value) if value is not None else ""
+    return int(text) if text.isdigit() else None
+
+
+def parse_events(text: str) -> list[Event]:
+    return [event for event in (parse_event(line) for line in text.splitlines()) if event is not None]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why minikube ended as it did: the reason's name when it gave one, and what it said."""
+
+    name: str
+    message: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.name}: {self.message}" if self.name else self.message
+
+
+def exit_reason(stdout: str, stderr: str) -> Reason:
+    """The last error event with an exit code, else `Exiting due to NAME: ...`, else whatever was said.
+
+    An error event without exit code is chatter: start goes on after it.
+    """
+    for event in reversed(parse_events(stdout)):
+        if event.kind == "error" and event.exit_code is not None:
+            return Reason(event.name, event.message)
+    text = "\n".join(part for part in (stderr, stdout) if part.strip())
+    match = re.search(r"Exiting due to (\w+): (.*)", text, re.DOTALL)
+    if match:
+        return Reason(match.group(1), match.group(2).split("\n* \n")[0].strip())
+    return Reason("", text.strip())
+
+
+def classify(reason: Reason, journal: str = "") -> tuple[Entry, Finding]:
+    """What a failure means, by the words of minikube and of the kubelet: one name and one exit code stand for many causes."""
+    text = f"{reason.text}\n{journal}"
+    entry = CATALOGUE.recognise(text, ["cluster"]) or CATALOGUE["MK-199"]
+    return entry, entry.finding(CATALOGUE.excerpt(entry, text) if entry.patterns else reason.text)
+
+
+# --- status -----------------------------------------------------------------------------------------------------------------------------
+
+OBJECT = "object"
+NULL = "null"
+ABSENT_PROFILE = "absent"
+DAMAGED = "damaged"
+UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class Status:
+    """`minikube status -o json`, which is not always a status object."""
+
+    kind: str
+    host: str = ""
+    kubelet: str = ""
+    apiserver: str = ""
+    kubeconfig: str = ""
+    text: str = ""
+
+    @property
+    def processes_run(self) -> bool:
+        return self.kind == OBJECT and self.host == "Running" and self.kubelet == "Running" and self.apiserver == "Running"
+
+    @property
+    def paused(self) -> bool:
+        return "Paused" in (self.host, self.apiserver)
+
+    def as_dict(self) -> dict[str, str]:
+        return {"host": self.host, "kubelet": self.kubelet, "apiserver": self.apiserver, "kubeconfig": self.kubeconfig}
+
+
+def parse_status(rc: int | None, stdout: str, stderr: str = "") -> Status:
+    try:
+        parsed = json.loads(stdout)
+    except ValueError:
+        return _status_without_object(rc, stdout, stderr)
+    if parsed is None:
+        return Status(NULL, text=stderr)
+    # Several nodes make a list; the control plane stands first.
+    node = parsed[0] if isinstance(parsed, list) and parsed else parsed
+    if not isinstance(node, dict) or "Host" not in node:
+        return _status_without_object(rc, stdout, stderr)
+    host, kubelet, apiserver, kubeconfig = (str(node.get(key, "")) for key in ("Host", "Kubelet", "APIServer", "Kubeconfig"))
+    return Status(OBJECT, host, kubelet, apiserver, kubeconfig, stderr)
+
+
+def _status_without_object(rc: int | None, stdout: str, stderr: str) -> Status:
+    reason = exit_reason(stdout, stderr)
+    if rc == 85:
+        return Status(ABSENT_PROFILE, text=reason.text)
+    return Status(DAMAGED if reason.name == "HOST_CONFIG_LOAD" else UNREADABLE, text=reason.text)
+
+
+def parse_version(stdout: str) -> str:
+    """`minikube version -o json`, as 1.38.1; empty when it cannot be read."""
+    try:
+        parsed = json.loads(stdout)
+    except ValueError:
+        return ""
+    return str(parsed.get("minikubeVersion", "")).lstrip("v") if isinstance(parsed, dict) else ""
+
+
+# --- profile ----------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The settings that profiles/NAME/config.json keeps."""
+
+    name: str
+    driver: str
+    container_runtime: str
+    memory: int
+    cpus: int
+    disk_size: int
+    gpus: str
+    kubernetes_version: str
+    base_image: str
+    addons: t.Mapping[str, bool] | None
+    extra_config: t.Mapping[str, str]
+    nodes: int
+
+    def as_dict(self) -> dict[str, t.Any]:
+        return {
+            "driver": self.driver,
+            "container_runtime": self.container_runtime,
+            "memory_mb": self.memory,
+            "cpus": self.cpus,
+            "disk_size_mb": self.disk_size,
+            "gpus": self.gpus,
+            "kubernetes_version": self.kubernetes_version,
+            "base_image": self.base_image,
+            "addons": dict(self.addons or {}),
+            "extra_config": dict(self.extra_config),
+            "nodes": self.nodes,
+        }
+
+
+def parse_profile(text: str) -> Profile | None:
+    """None when it is not a profile: minikube's last write is not atomic, so a reader may see half of it."""
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(data, dict) or not data.get("Name"):
+        return None
+    kubernetes = data.get("KubernetesConfig") or {}
+    options = kubernetes.get("ExtraOptions") or []
+    return Profile(
+        name=str(data["Name"]),
+        driver=str(data.get("Driver") or data.get("VMDriver") or ""),
+        container_runtime=str(kubernetes.get("ContainerRuntime") or ""),
+        memory=int(data.get("Memory") or 0),
+        cpus=int(data.get("CPUs") or 0),
+        disk_size=int(data.get("DiskSize") or 0),
+        gpus=str(data.get("GPUs") or ""),
+        kubernetes_version=str(kubernetes.get("KubernetesVersion") or ""),
+        base_image=str(data.get("KicBaseImage") or ""),
+        addons=data.get("Addons"),
+        extra_config={f"{option['Component']}.{option['Key']}": str(option["Value"]) for option in options},
+        nodes=len(data.get("Nodes") or [None]),
+    )
+
+
+def kubeconfig_names(text: str, name: str) -> bool:
+    """Whether a kubeconfig has anything of that name; read as text, so that no YAML reader is needed and doubt counts as yes."""
+    return re.search(rf"""\bname["']?:\s*["']?{re.escape(name)}["']?\s*[,}}]?\s*$""", text, re.MULTILINE) is not None
+
+
+def current_context(text: str) -> str | None:
+    """The current-context line of a kubeconfig as minikube and kubectl write it; None when there is no such line."""
+    match = re.search(r"^current-context:[ \t]*(.*?)[ \t]*$", text, re.MULTILINE)
+    return match.group(1) if match else None
+
+
+def with_current_context(text: str, value: str) -> str:
+    """The kubeconfig with this current-context line and nothing else changed."""
+    return re.sub(r"^current-context:.*$", lambda _match: f"current-context: {value}", text, count=1, flags=re.MULTILINE)
+
+
+# --- state ------------------------------------------------------------------------------------------------------------------------------
+
+ENGINE_UNREACHABLE = "engine unreachable"
+ABSENT = "absent"
+CORRUPT = "damaged"
+FOREIGN_CONTAINER = "hidden by a foreign container"
+FOREIGN_PROFILE = "another user's"
+HALF_MADE = "half made"
+CONTAINER_GONE = "without its container"
+STOPPED = "stopped"
+PAUSED = "paused"
+KUBELET_DOWN = "without kubelet"
+API_DOWN = "without API server"
+STALE_KUBECONFIG = "running, kubeconfig stale"
+NOT_READY = "running, node not ready"
+RUNNING = "running"
+
+
+@dataclass(frozen=True)
+class Node:
+    """The Kubernetes node as the API has it: minikube's own word is about processes."""
+
+    asked: bool = False
+    ready: bool = False
+    reason: str = ""
+    kubelet_version: str = ""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Everything that was seen of a cluster in one look."""
+
+    engine_reachable: bool
+    engine_text: str = ""
+    container: Container | None = None
+    profile: Profile | None = None
+    profile_damaged: bool = False
+    context_known: bool = False
+    status: Status = field(default_factory=lambda: Status(UNREADABLE))
+    node: Node = field(default_factory=Node)
+
+
+def never_finished(look: Look) -> bool:
+    """Whether the profile's first start never came to its end.
+
+    The map of addons is written at that end and the context just before; a stopped cluster has lost its context but keeps the map
+    (recordings/minikube/status_killed_after_*, config_gpu_after_failed_first_start, profile_list_stopped).
+    """
+    return look.profile is not None and not look.profile.addons and not look.context_known and not look.status.processes_run
+
+
+def judge(look: Look) -> str:
+    """In which state the cluster is. Never absent without a working engine, never healthy on minikube's word alone."""
+    if not look.engine_reachable:
+        return ENGINE_UNREACHABLE
+    name = look.profile.name if look.profile else ""
+    if look.container is not None and look.container.labels.get(MADE_BY) != "true":
+        return FOREIGN_CONTAINER
+    if look.profile_damaged:
+        return CORRUPT
+    if look.profile is None:
+        return ABSENT if look.container is None else FOREIGN_PROFILE
+    if never_finished(look):
+        return HALF_MADE
+    if look.container is None:
+        return CONTAINER_GONE
+    if look.container.labels.get(NAMED, name) != name:
+        return FOREIGN_CONTAINER
+    return _judge_processes(look)
+
+
+def _judge_processes(look: Look) -> str:
+    status = look.status
+    if look.container is not None and not look.container.running or status.host == "Stopped":
+        return STOPPED
+    if status.paused:
+        return PAUSED
+    if status.apiserver != "Running":
+        return API_DOWN
+    if status.kubelet != "Running":
+        return KUBELET_DOWN
+    if status.kubeconfig != "Configured":
+        return STALE_KUBECONFIG
+    return RUNNING if look.node.ready else NOT_READY
+
+
+# --- what is declared -------------------------------------------------------------------------------------------------------------------
+
+COMPONENTS = ("apiserver", "controller-manager", "scheduler", "etcd", "kubeadm", "kubelet", "kube-proxy")
+GPU_VALUES = ("", "all", "nvidia", "nvidia.com")
+MINIMUM_MEMORY = 1800
+NAME = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9-]+$")
+
+# Flags that an option owns, or that a module must never pass.
+_OWNED = {
+    "profile": "name",
+    "p": "name",
+    "driver": "driver",
+    "d": "driver",
+    "vm-driver": "driver",
+    "container-runtime": "container_runtime",
+    "c": "container_runtime",
+    "gpus": "gpus",
+    "g": "gpus",
+    "memory": "memory",
+    "m": "memory",
+    "cpus": "cpus",
+    "disk-size": "disk_size",
+    "kubernetes-version": "kubernetes_version",
+    "addons": "addons",
+    "extra-config": "extra_config",
+    "base-image": "base_image",
+    "nodes": "nodes",
+    "n": "nodes",
+    "wait-timeout": "wait_timeout",
+}
+_FORBIDDEN = {
+    "dry-run": "it makes a profile all the same",
+    "delete-on-failure": "it deletes clusters without asking",
+    "output": "the module reads minikube's JSON",
+    "o": "the module reads minikube's JSON",
+    "interactive": "nobody can answer a question",
+    "keep-context": "the module always passes it",
+    "download-only": "no cluster would be made",
+}
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """The cluster as it is wanted. None or empty: not declared, minikube's default on creation, no drift afterwards."""
+
+    name: str = "minikube"
+    state: str = "started"
+    driver: str = "docker"
+    container_runtime: str = "docker"
+    gpus: str = "all"
+    memory: str = ""
+    cpus: str = ""
+    disk_size: str = ""
+    kubernetes_version: str = ""
+    addons: t.Mapping[str, bool] = field(default_factory=dict)
+    extra_config: t.Mapping[str, str] = field(default_factory=dict)
+    extra_start_args: tuple[str, ...] = ()
+    cgroup_driver: str = "auto"
+    base_image: str = ""
+    nodes: int = 1
+    recreate: str = "on_drift"
+    wait_timeout: int = 360
+    start_timeout: int = 1200
+
+
+def size_mb(text: str) -> int | None:
+    """A size as minikube reads it: bare numbers are MB, units are binary, also where they look decimal (16g is 16384)."""
+    match = re.match(r"^(\d+)([bkmgt]?)i?b?$", text.strip().lower())
+    if not match or not int(match.group(1)):
+        return None
+    number, unit = int(match.group(1)), match.group(2)
+    if unit == "b" or (not unit and text.strip().lower().endswith("b")):
+        return number // (1024 * 1024)
+    return {"": number, "k": number // 1024, "m": number, "g": number * 1024, "t": number * 1024 * 1024}[unit]
+
+
+def kebab(text: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"-\1", text).lower()
+
+
+def refusals(wanted: Declaration) -> list[Finding]:
+    """What is wrong with the declaration by itself; found before anything is touched."""
+    return [
+        *_gpu_refusals(wanted),
+        *_value_refusals(wanted),
+        *_extra_config_refusals(wanted.extra_config),
+        *_flag_refusals(wanted.extra_start_args),
+    ]
+
+
+def _refuse(code: str, symptom: str, **details: t.Any) -> Finding:
+    return CATALOGUE[code].finding(symptom, **details)
+
+
+def _gpu_refusals(wanted: Declaration) -> list[Finding]:
+    if wanted.gpus not in GPU_VALUES:
+        return [_refuse("MK-007", f"gpus: {wanted.gpus}", option="gpus", value=wanted.gpus, instead='all, nvidia, nvidia.com (CDI), or "" for none')]
+    if not wanted.gpus:
+        return []
+    found = []
+    if wanted.driver != "docker":
+        found.append(_refuse("MK-001", f"gpus: {wanted.gpus}, driver: {wanted.driver}", driver=wanted.driver))
+    if wanted.container_runtime != "docker":
+        found.append(_refuse("MK-002", f"gpus: {wanted.gpus}, container_runtime: {wanted.container_runtime}", container_runtime=wanted.container_runtime))
+    if wanted.nodes > 1:
+        found.append(_refuse("MK-004", f"nodes: {wanted.nodes}, gpus: {wanted.gpus}", nodes=wanted.nodes))
+    return found
+
+
+def _value_refusals(wanted: Declaration) -> list[Finding]:
+    found = []
+
+    def refuse(option: str, value: t.Any, instead: str) -> None:
+        found.append(_refuse("MK-007", f"{option}: {value}", option=option, value=value, instead=instead))
+
+    if not NAME.match(wanted.name):
+        refuse("name", wanted.name, "letters, digits and dashes, at least two, such as minikube")
+    if wanted.memory not in ("", "max", "no-limit") and (size_mb(wanted.memory) or 0) < MINIMUM_MEMORY:
+        refuse("memory", wanted.memory, f"a size of at least {MINIMUM_MEMORY} MB such as 16000mb or 16g, max, or no-limit")
+    if wanted.cpus not in ("", "max", "no-limit") and not (wanted.cpus.isdigit() and int(wanted.cpus) >= 2):
+        refuse("cpus", wanted.cpus, "a whole number from 2 up such as 8, max, or no-limit")
+    if wanted.disk_size and size_mb(wanted.disk_size) is None:
+        refuse("disk_size", wanted.disk_size, "a size such as 40g")
+    if wanted.kubernetes_version and not re.match(r"^(v?\d+\.\d+(\.\d+(-[\w.]+)?)?|stable|latest|newest)$", wanted.kubernetes_version):
+        refuse("kubernetes_version", wanted.kubernetes_version, "a version such as v1.35.1, or stable")
+    if wanted.nodes < 1:
+        refuse("nodes", wanted.nodes, "1")
+    for addon in wanted.addons:
+        if not re.match(r"^[a-z0-9][a-z0-9-]*$", addon):
+            refuse("addons", addon, "names that minikube addons list shows, such as metrics-server")
+    return found
+
+
+def _extra_config_refusals(extra_config: t.Mapping[str, str]) -> list[Finding]:
+    found = []
+    for key in extra_config:
+        component, dot, option = key.partition(".")
+        if not dot or not option or component not in COMPONENTS:
+            instead = f"component.option with one of {', '.join(COMPONENTS)}, such as kubelet.max-pods"
+            found.append(_refuse("MK-007", f"extra_config: {key}", option="extra_config", value=key, instead=instead))
+        elif component == "kubelet" and re.search(r"[A-Z_]", option):
+            instead = f"kubelet.{kebab(option.replace('_', '-'))}"
+            found.append(_refuse("MK-005", f"extra_config: {key}", flag=key, instead=instead))
+    return found
+
+
+def _flag_refusals(arguments: t.Sequence[str]) -> list[Finding]:
+    found = []
+    for argument in arguments:
+        if not argument.startswith("-"):
+            continue
+        flag = argument.lstrip("-").partition("=")[0]
+        if flag.startswith("kvm-"):
+            found.append(
+                _refuse("MK-003" if flag == "kvm-gpu" else "MK-008", argument, flag=argument, why="it belongs to the kvm2 driver", instead="driver: docker")
+            )
+        elif flag in _OWNED:
+            why = f"the option {_OWNED[flag]} owns it"
+            found.append(_refuse("MK-008", argument, flag=argument, why=why, instead=f"{_OWNED[flag]} as an option of its own"))
+        elif flag in _FORBIDDEN:
+            found.append(_refuse("MK-008", argument, flag=argument, why=_FORBIDDEN[flag], instead="the declaration without it"))
+        elif re.search(r"[A-Z]", flag):
+            found.append(_refuse("MK-005", argument, flag=argument, instead=f"--{kebab(flag)} (or extra_config, when it is meant for the kubelet)"))
+    return found
+
+
+def engine_refusals(wanted: Declaration, memory_mib: int, cpus: int) -> list[Finding]:
+    """What does not fit the engine; minikube's own check knows the numbers too, but says so late and with other names."""
+    found = []
+    memory = size_mb(wanted.memory) or 0
+    if memory_mib and memory > memory_mib:
+        found.append(_refuse("MK-006", f"memory: {wanted.memory}", wanted=memory, available=memory_mib))
+    if cpus and wanted.cpus.isdigit() and int(wanted.cpus) > cpus:
+        found.append(_refuse("MK-009", f"cpus: {wanted.cpus}", wanted=wanted.cpus, available=cpus))
+    return found
+
+
+def advice(wanted: Declaration) -> list[Finding]:
+    """What is allowed, but should be known."""
+    found = []
+    value = wanted.cgroup_driver if wanted.cgroup_driver != "auto" else wanted.extra_config.get("kubelet.cgroup-driver", "")
+    if value:
+        found.append(_refuse("MK-038", f"cgroup_driver: {value}", value=value))
+    match = re.match(r"^v?1\.(\d+)", wanted.kubernetes_version)
+    if match and int(match.group(1)) < 32:
+        found.append(_refuse("MK-043", f"kubernetes_version: {wanted.kubernetes_version}", value=wanted.kubernetes_version))
+    return found
+
+
+def effective_extra_config(wanted: Declaration, engine_cgroup_driver: str = "") -> dict[str, str]:
+    """extra_config with what cgroup_driver adds to it; `auto` adds nothing, because minikube aligns it by itself."""
+    extra = {key: str(value) for key, value in wanted.extra_config.items()}
+    driver = engine_cgroup_driver if wanted.cgroup_driver == "match_engine" else wanted.cgroup_driver
+    if wanted.cgroup_driver != "auto" and driver:
+        extra.setdefault("kubelet.cgroup-driver", driver)
+    return extra
+
+
+def start_arguments(wanted: Declaration, engine_cgroup_driver: str = "") -> list[str]:
+    """The arguments of `minikube`: only flags that the declaration needs, and always the driver and runtime that --gpus depends on."""
+    arguments = ["start", "-p", wanted.name, f"--driver={wanted.driver}", f"--container-runtime={wanted.container_runtime}"]
+    arguments += ["--interactive=false", "--keep-context", "-o", "json"]
+    for flag, value in (
+        ("gpus", wanted.gpus),
+        ("memory", wanted.memory),
+        ("cpus", wanted.cpus),
+        ("disk-size", wanted.disk_size),
+        ("kubernetes-version", wanted.kubernetes_version),
+        ("base-image", wanted.base_image),
+        ("nodes", str(wanted.nodes) if wanted.nodes > 1 else ""),
+        ("wait-timeout", f"{wanted.wait_timeout}s" if wanted.wait_timeout != 360 else ""),
+    ):
+        arguments += [f"--{flag}={value}"] if value else []
+    arguments += [f"--addons={name}" for name, on in sorted(wanted.addons.items()) if on]
+    arguments += [f"--extra-config={key}={value}" for key, value in sorted(effective_extra_config(wanted, engine_cgroup_driver).items())]
+    return [*arguments, *wanted.extra_start_args]
+
+
+# --- drift ------------------------------------------------------------------------------------------------------------------------------
+
+IN_PLACE = "in_place"
+RESTART = "needs_restart"
+RECREATE = "needs_recreate"
+CANNOT_BE_READ = "cannot_be_read"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One setting that is not as declared, and what it takes to change that."""
+
+    setting: str
+    declared: t.Any
+    found: t.Any
+    effect: str
+
+    def as_dict(self) -> dict[str, t.Any]:
+        return {"setting": self.setting, "declared": self.declared, "found": self.found, "effect": self.effect}
+
+    def told(self) -> str:
+        return f"{self.setting} is {self.found if self.found not in ('', None) else 'none'}, declared {self.declared if self.declared != '' else 'none'}"
+
+
+def compare(wanted: Declaration, profile: Profile, container: Container | None = None, engine_cgroup_driver: str = "") -> list[Drift]:
+    """Where the profile differs from the declaration, setting by setting."""
+    drift = [
+        *_made_once(wanted, profile),
+        *_gpu_drift(wanted, profile, container),
+        *_kubernetes_drift(wanted.kubernetes_version, profile.kubernetes_version),
+        *_extra_config_drift(effective_extra_config(wanted, engine_cgroup_driver), profile.extra_config),
+        *_addon_drift(wanted.addons, profile.addons or {}),
+    ]
+    if wanted.extra_start_args:
+        drift.append(Drift("extra_start_args", list(wanted.extra_start_args), None, CANNOT_BE_READ))
+    return drift
+
+
+def _made_once(wanted: Declaration, profile: Profile) -> t.Iterator[Drift]:
+    """Settings that an existing cluster keeps, whatever start is told."""
+    if wanted.driver != profile.driver:
+        yield Drift("driver", wanted.driver, profile.driver, RECREATE)
+    if wanted.container_runtime != profile.container_runtime:
+        yield Drift("container_runtime", wanted.container_runtime, profile.container_runtime, RECREATE)
+    # `no-limit` is kept as 0, and what `max` was cannot be told.
+    for setting, declared, found in (("memory", wanted.memory, profile.memory), ("cpus", wanted.cpus, profile.cpus)):
+        if declared == "max":
+            yield Drift(setting, declared, found, CANNOT_BE_READ)
+        elif declared:
+            number = 0 if declared == "no-limit" else size_mb(declared)
+            if number != found:
+                yield Drift(setting, declared, f"{found}mb" if setting == "memory" and found else found, RECREATE)
+    if wanted.disk_size and size_mb(wanted.disk_size) != profile.disk_size:
+        yield Drift("disk_size", wanted.disk_size, f"{profile.disk_size}mb", RECREATE)
+    if wanted.base_image and wanted.base_image != profile.base_image:
+        yield Drift("base_image", wanted.base_image, profile.base_image, RECREATE)
+    if wanted.nodes != profile.nodes:
+        yield Drift("nodes", wanted.nodes, profile.nodes, RECREATE)
+
+
+def _gpu_drift(wanted: Declaration, profile: Profile, container: Container | None) -> t.Iterator[Drift]:
+    same = {"nvidia": "all"}
+    declared, kept = same.get(wanted.gpus, wanted.gpus), same.get(profile.gpus, profile.gpus)
+    if declared != kept:
+        yield Drift("gpus", wanted.gpus, profile.gpus, RECREATE)
+    elif declared == "all" and container is not None and not container.gpus:
+        # The profile says so, but the container that runs was made without.
+        yield Drift("gpus", wanted.gpus, "", RECREATE)
+
+
+def _kubernetes_drift(declared: str, found: str) -> t.Iterator[Drift]:
+    if not declared:
+        return
+    parts = re.match(r"^v?(\d+)\.(\d+)\.(\d+)$", declared)
+    if parts is None:
+        minor = re.match(r"^v?(\d+\.\d+)$", declared)
+        if minor is None or not found.startswith(f"v{minor.group(1)}."):
+            yield Drift("kubernetes_version", declared, found, CANNOT_BE_READ)
+        return
+    wanted = tuple(int(part) for part in parts.groups())
+    have = tuple(int(part) for part in re.findall(r"\d+", found)[:3])
+    if wanted != have:
+        yield Drift("kubernetes_version", declared, found, RESTART if wanted > have else RECREATE)
+
+
+def _extra_config_drift(declared: t.Mapping[str, str], found: t.Mapping[str, str]) -> t.Iterator[Drift]:
+    # Nothing declared: kept as it is. It cannot be emptied anyway, an empty flag means "keep".
+    if declared and dict(declared) != dict(found):
+        yield Drift("extra_config", dict(declared), dict(found), RESTART)
+
+
+def _addon_drift(declared: t.Mapping[str, bool], found: t.Mapping[str, bool]) -> t.Iterator[Drift]:
+    for name, on in sorted(declared.items()):
+        if bool(found.get(name, False)) != on:
+            yield Drift(f"addons.{name}", on, bool(found.get(name, False)), IN_PLACE)
+
+
+# --- plan -------------------------------------------------------------------------------------------------------------------------------
+
+DELETE = "delete"
+START = "start"
+STOP = "stop"
+UNPAUSE = "unpause"
+UPDATE_CONTEXT = "update-context"
+ADDON = "addon"
+
+# These take so long that they run in the background.
+LONG = frozenset((DELETE, START, STOP))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do, why, and the word of consent that it needs."""
+
+    action: str
+    why: str
+    consent: str = ""
+    subject: str = ""
+    on: bool = True
+
+
+def plan(wanted: Declaration, state: str, drift: t.Sequence[Drift]) -> list[Step]:
+    """What brings the cluster from this state to the declared one. Empty for a state in which nothing can or need be done."""
+    if state in (ENGINE_UNREACHABLE, FOREIGN_CONTAINER, FOREIGN_PROFILE):
+        return []
+    if wanted.state == "absent":
+        return _plan_absent(state)
+    if state in (HALF_MADE, CONTAINER_GONE, CORRUPT, ABSENT):
+        return _plan_anew(wanted, state)
+    if wanted.state == "stopped":
+        return [] if state == STOPPED else [Step(STOP, "state: stopped is declared", "cluster_restart")]
+    recreate = [item for item in drift if item.effect == RECREATE]
+    if recreate and wanted.recreate == "on_drift":
+        why = "; ".join(item.told() for item in recreate)
+        return [Step(DELETE, why, "cluster_recreate"), Step(START, "make the cluster as declared")]
+    return _plan_running(state, drift)
+
+
+def _plan_absent(state: str) -> list[Step]:
+    if state == ABSENT:
+        return []
+    return [Step(DELETE, "state: absent is declared", "" if state == HALF_MADE else "cluster_recreate")]
+
+
+def _plan_anew(wanted: Declaration, state: str) -> list[Step]:
+    steps = []
+    if state == HALF_MADE:
+        steps.append(Step(DELETE, "its first start never finished, so it holds nothing of yours"))
+    elif state != ABSENT:
+        steps.append(Step(DELETE, f"the cluster is {state} and cannot be started", "cluster_recreate"))
+    if wanted.state == "started":
+        steps.append(Step(START, "the cluster does not exist" if not steps else "make the cluster as declared"))
+    return steps
+
+
+def _plan_running(state: str, drift: t.Sequence[Drift]) -> list[Step]:
+    """For a cluster that can be kept."""
+    restart = [item for item in drift if item.effect == RESTART]
+    why = "; ".join(item.told() for item in restart)
+    if state == STOPPED:
+        return [Step(START, "the cluster is stopped"), *_addon_steps(drift, only_off=True)]
+    if restart or state in (API_DOWN, KUBELET_DOWN, NOT_READY):
+        return [Step(START, why or f"the cluster is {state}", "cluster_restart"), *_addon_steps(drift, only_off=True)]
+    steps = [Step(UNPAUSE, "the cluster is paused")] if state == PAUSED else []
+    if state == STALE_KUBECONFIG:
+        steps.append(Step(UPDATE_CONTEXT, "the kubeconfig does not lead to the cluster"))
+    return [*steps, *_addon_steps(drift)]
+
+
+def _addon_steps(drift: t.Sequence[Drift], only_off: bool = False) -> list[Step]:
+    """start enables what is declared, but never disables."""
+    steps = []
+    for item in drift:
+        if item.effect == IN_PLACE and item.setting.startswith("addons.") and not (only_off and item.declared):
+            name = item.setting.partition(".")[2]
+            steps.append(Step(ADDON, f"addon {name} is {'off' if item.declared else 'on'}", subject=name, on=bool(item.declared)))
+    return steps
