@@ -65,7 +65,7 @@ class Station:
                     log.write(json.dumps(entry) + "\n")
 
     def now(self) -> datetime.datetime:
-        return datetime.datetime.now(datetime.timezone.utc)
+        return datetime.datetime.now(datetime.UTC)
 
     def pause(self, seconds: float) -> bool:
         """Let the time pass that the real thing would take, scaled; False when the station is being closed meanwhile."""
@@ -98,9 +98,9 @@ class Station:
 
 def timestamp(moment: datetime.datetime) -> str:
     """ISO 8601 in UTC with microseconds, the form used throughout the document."""
-    return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def moment(text: str) -> datetime.datetime:
     """The inverse of `timestamp`."""
-    return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=datetime.timezone.utc)
+    return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=datetime.UTC)

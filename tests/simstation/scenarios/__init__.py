@@ -47,7 +47,7 @@ def document(name: str, scenario: str, now: datetime.datetime | None = None) -> 
     """The state document of a station called `name` at the start of `scenario`."""
     if scenario not in SCENARIOS:
         raise ValueError(f"unknown scenario {scenario!r}; known: {', '.join(sorted(SCENARIOS))}")
-    state = base.document(name, scenario, now or datetime.datetime.now(datetime.timezone.utc))
+    state = base.document(name, scenario, now or datetime.datetime.now(datetime.UTC))
     SCENARIOS[scenario](state)
     docker(state, scenario)
     cluster(state, scenario)

@@ -31,6 +31,15 @@ WSLCONFIG_PATH = PROFILE + "\\.wslconfig"
 DOCKER_SETTINGS_PATH = PROFILE + "\\AppData\\Roaming\\Docker\\settings-store.json"
 # samples/windows/docker_settings_store_fragment.json.txt: PascalCase and camelCase side by side.
 DOCKER_SETTINGS: State = {"AutoStart": True, "EnableIntegrationWithDefaultWslDistro": True, "IntegratedWslDistros": [DISTRIBUTION], "proxyHttpMode": "system"}
+FOLDERS = (
+    "C:\\ProgramData",
+    "C:\\Users\\admin\\AppData\\Local\\Temp",
+    "C:\\Users\\admin\\AppData\\Roaming",
+    PROFILE + "\\AppData\\Local\\Temp",
+    PROFILE + "\\AppData\\Roaming",
+    "C:\\Windows\\System32",
+    "C:\\Windows\\Temp",
+)
 INSTALLERS: dict[str, dict[str, str]] = {
     "C:\\Installers\\wsl.2.6.3.0.x64.msi": {"kind": "wsl_msi", "version": WSL_VERSION},
     "C:\\Installers\\ubuntu-24.04.3-wsl-amd64.wsl": {"kind": "distribution", "name": DISTRIBUTION, "version": "24.04.3"},
@@ -95,7 +104,7 @@ def windows_section(name: str, now: datetime.datetime) -> State:
         },
         "registry": {},
         "files": {},
-        "directories": [PROFILE + "\\AppData\\Local\\Temp", PROFILE + "\\AppData\\Roaming", "C:\\Windows\\System32", "C:\\Windows\\Temp", "C:\\Users\\admin\\AppData\\Local\\Temp"],
+        "directories": list(FOLDERS),
         "gpus": [
             {
                 "name": "NVIDIA GeForce RTX 4050 Laptop GPU",

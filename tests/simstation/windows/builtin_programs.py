@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 from . import files, session
-from .programs import PROGRAMS, SYSTEM32, Completed, Invocation, always, crlf
+from .programs import PROGRAMS, SYSTEM32, Completed, Invocation, always, crlf, installer_at
 
 State = dict[str, Any]
 
@@ -139,7 +139,7 @@ def install_msi(call: Invocation, source: str) -> Completed:
     path = files.resolve(call.station, call.user, source)
     if files.find(call.state, path) is None:
         return Completed(ERROR_INSTALL_PACKAGE_OPEN_FAILED)
-    installer = next((entry for known, entry in call.state["installers"].items() if known.casefold() == path.casefold()), None)
+    installer = installer_at(call.state, path)
     if installer is None or installer["kind"] != "wsl_msi" or installer["version"] not in KERNELS:
         call.station.unknown("content of an MSI package", ntpath.basename(path))
     wsl_service.install_package(call.station, installer["version"], KERNELS[installer["version"]])

@@ -49,10 +49,10 @@ def rows_of(station: Station, class_name: str) -> list[Row]:
 
 
 def property_of(station: Station, class_name: str, row: Row, name: str) -> Any:
-    for known, held in row.items():
-        if known.casefold() == name.casefold():
-            return held
-    station.unknown("CIM property", f"{class_name}.{name}")
+    known = next((known for known in row if known.casefold() == name.casefold()), None)
+    if known is None:
+        station.unknown("CIM property", f"{class_name}.{name}")
+    return row[known]
 
 
 # --- filters: comparisons joined by AND and OR, without brackets --------------------------------------------------------------

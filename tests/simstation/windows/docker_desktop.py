@@ -15,7 +15,7 @@ from typing import Any
 
 from ..station import Station, timestamp
 from . import files
-from .programs import DOCKER, INSTALLERS, PROGRAMS, Completed, Invocation, crlf
+from .programs import DOCKER, INSTALLERS, PROGRAMS, Completed, Invocation, crlf, installer_at
 
 State = dict[str, Any]
 
@@ -91,7 +91,7 @@ def load_settings(station: Station, user: str) -> State:
     if data.startswith(b"\xef\xbb\xbf"):
         station.record_error("Docker Desktop", f"{path} begins with a byte order mark")
         return {}
-    return json.loads(data)  # type: ignore[no-any-return]
+    return json.loads(data)
 
 
 def can_run_engine(station: Station, user: str) -> bool:
@@ -253,7 +253,9 @@ def installer_exe(call: Invocation) -> Completed:
         return call.refuse()
     if "--quiet" not in arguments and not call.interactive:
         return call.hang()
-    installer = next(entry for path, entry in call.state["installers"].items() if path.casefold() == call.path.casefold())
+    installer = installer_at(call.state, call.path)
+    if installer is None:
+        return call.refuse()
     if is_installed(call.state):
         stop(call.station)
     call.station.pause(SECONDS_TO_INSTALL)

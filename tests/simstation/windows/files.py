@@ -42,11 +42,11 @@ def resolve(station: Station, user: str, path: str) -> str:
 def find(state: State, path: str) -> Entry | None:
     entry = state["windows"]["files"].get(path)
     if entry is not None:
-        return entry  # type: ignore[no-any-return]
+        return entry
     wanted = path.casefold()
     for known, candidate in state["windows"]["files"].items():
         if known.casefold() == wanted:
-            return candidate  # type: ignore[no-any-return]
+            return candidate
     return None
 
 

@@ -19,8 +19,7 @@ ENGLISH = {
     ),
     "MessageVmModeConversionInfo": "For information on key differences with WSL 2 please visit https://aka.ms/wsl2",
     "MessageWsl1NotSupported": (
-        "WSL1 is not supported with your current machine configuration.\n"
-        'Please enable the "Windows Subsystem for Linux" optional component to use WSL1.'
+        'WSL1 is not supported with your current machine configuration.\nPlease enable the "Windows Subsystem for Linux" optional component to use WSL1.'
     ),
     "MessageEnableVirtualization": (
         "WSL2 is unable to start since virtualization is not enabled on this machine.\n"
@@ -66,7 +65,7 @@ def templates() -> dict[str, dict[str, str]]:
     name, lines = "", list[str]()
     locale = ""
     for line in [*TEMPLATES.read_text(encoding="utf-8").splitlines()[1:], "[]"]:
-        if line.startswith("[") or line.startswith("-- "):
+        if line.startswith(("[", "-- ")):
             if name:
                 found[locale][name] = "\n".join(lines)
             name, lines = ("", []) if line.startswith("[") else (line[3:], [])

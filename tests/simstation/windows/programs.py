@@ -61,11 +61,12 @@ class Invocation:
 Program = Callable[[Invocation], Completed]
 
 # On every Windows, but not imitated: asking for one of them must not be answered with "not there".
-NOT_IMITATED = frozenset(
+NOT_IMITATED_NAMES = (
     "bcdedit.exe certutil.exe cmd.exe cscript.exe curl.exe dism.exe dsregcmd.exe fsutil.exe gpresult.exe icacls.exe ipconfig.exe netsh.exe powercfg.exe "
     "powershell.exe pnputil.exe query.exe quser.exe qwinsta.exe reg.exe robocopy.exe sc.exe schtasks.exe sfc.exe systeminfo.exe takeown.exe tar.exe "
-    "taskkill.exe tasklist.exe whoami.exe winget.exe wmic.exe wscript.exe wslconfig.exe".split()
+    "taskkill.exe tasklist.exe whoami.exe winget.exe wmic.exe wscript.exe wslconfig.exe"
 )
+NOT_IMITATED = frozenset(NOT_IMITATED_NAMES.split())
 
 
 def find(station: Station, user: str, name: str) -> str | None:
@@ -88,9 +89,18 @@ def program_at(state: State, path: str) -> Program | None:
     for known, (present, program) in PROGRAMS.items():
         if known.casefold() == folded:
             return program if present(state) else None
-    installer = next((entry for known, entry in state["installers"].items() if known.casefold() == folded), None)
-    if installer is not None and installer["kind"] in INSTALLERS and files.find(state, path) is not None:
-        return INSTALLERS[installer["kind"]]
+    installer = installer_at(state, path)
+    return INSTALLERS.get(installer["kind"]) if installer is not None and folded.endswith(".exe") else None
+
+
+def installer_at(state: State, path: str) -> dict[str, Any] | None:
+    """The installer in this file: one the document lists, or a copy of it."""
+    data = files.read(state, path)
+    if data is None:
+        return None
+    for known, entry in state["installers"].items():
+        if known.casefold() == path.casefold() or files.read(state, known) == data:
+            return entry
     return None
 
 

@@ -25,8 +25,6 @@ NT_CURRENT_VERSION = "HKLM:\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion"
 LXSS = "Software\\Microsoft\\Windows\\CurrentVersion\\Lxss"
 UNINSTALL = "Software\\Microsoft\\Windows\\CurrentVersion\\Uninstall"
 DOCKER_FOLDER = "C:\\Program Files\\Docker\\Docker"
-# Product code of the WSL package: made up for the station, real ones differ per version.
-WSL_PRODUCT_CODE = "{A9FC2F5E-6E0B-4B6D-8C1B-263000000000}"
 CBS_REBOOT_PENDING = CURRENT_VERSION + "\\Component Based Servicing\\RebootPending"
 WINDOWS_UPDATE_REBOOT = CURRENT_VERSION + "\\WindowsUpdate\\Auto Update\\RebootRequired"
 SESSION_MANAGER = "HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Session Manager"
@@ -257,7 +255,7 @@ def _wsl_package(state: State) -> dict[str, Values]:
     package = state["wsl"]["package"]
     if not package:
         return {}
-    code = package.get("product_code", WSL_PRODUCT_CODE)
+    code = package.get("product_code") or product_code(package["version"])
     return {
         CURRENT_VERSION + "\\Lxss\\MSI": {"InstallLocation": package["location"], "Version": package["version"], "ProductCode": code},
         f"HKLM:\\{UNINSTALL}\\{code}": {
@@ -268,6 +266,11 @@ def _wsl_package(state: State) -> dict[str, Values]:
         },
         "HKLM:\\SYSTEM\\CurrentControlSet\\Services\\WSLService": {"DisplayName": "WSL Service", "Start": 2},
     }
+
+
+def product_code(version: str) -> str:
+    """Of the WSL package; made up for the station: real ones differ per version, too."""
+    return "{A9FC2F5E-6E0B-4B6D-8C1B-" + version.replace(".", "").ljust(12, "0") + "}"
 
 
 def _docker_desktop(state: State) -> dict[str, Values]:

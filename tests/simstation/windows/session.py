@@ -20,7 +20,7 @@ def active(state: State) -> dict[str, Any] | None:
     """The session at the console."""
     for session in state["windows"]["sessions"]:
         if session["state"] == "Active":
-            return session  # type: ignore[no-any-return]
+            return session
     return None
 
 
@@ -104,7 +104,7 @@ def reboot(station: Station) -> None:
         windows["features"] = {name: settled.get(held, held) for name, held in windows["features"].items()}
         needs_hypervisor = windows["features"].get("VirtualMachinePlatform") == "Enabled"
         windows["hypervisor_present"] = needs_hypervisor and windows["virtualization_firmware_enabled"]
-        windows["registry"] = {key: values for key, values in windows["registry"].items() if not _ends_with_restart(key, values)}
+        settle_registry(windows["registry"])
         windows["sessions"] = []
         windows["boots"] += 1
         windows["boot_time"] = timestamp(station.now())
@@ -115,10 +115,13 @@ def reboot(station: Station) -> None:
         log_on(station, autologon)
 
 
-def _ends_with_restart(key: str, values: dict[str, Any]) -> bool:
+def settle_registry(stored: dict[str, dict[str, Any]]) -> None:
+    """The signs of a pending restart are gone."""
     from . import registry
 
-    pending = (registry.CBS_REBOOT_PENDING, registry.WINDOWS_UPDATE_REBOOT)
-    if key.casefold() == registry.SESSION_MANAGER.casefold():
-        values.pop("PendingFileRenameOperations", None)
-    return key.casefold() in {known.casefold() for known in pending}
+    pending = {registry.CBS_REBOOT_PENDING.casefold(), registry.WINDOWS_UPDATE_REBOOT.casefold()}
+    for key in list(stored):
+        if key.casefold() in pending:
+            del stored[key]
+        elif key.casefold() == registry.SESSION_MANAGER.casefold():
+            stored[key].pop("PendingFileRenameOperations", None)

@@ -17,6 +17,7 @@ from typing import Any
 from ..station import Station, timestamp
 from . import files, messages, wslconfig
 from .failure import Failure
+from .programs import installer_at
 
 State = dict[str, Any]
 Result = tuple[int, str]
@@ -166,7 +167,8 @@ def _status(station: Station, user: str, _words: list[str]) -> str:
     return "".join(lines)
 
 
-LIST_FLAGS = {"--all": "all", "--running": "running", "-q": "quiet", "--quiet": "quiet", "-v": "verbose", "--verbose": "verbose", "-o": "online", "--online": "online"}
+LIST_FLAGS = {"--all": "all", "--running": "running", "-q": "quiet", "-v": "verbose", "-o": "online"}
+LIST_FLAGS.update({"--quiet": "quiet", "--verbose": "verbose", "--online": "online"})
 
 
 def _list(station: Station, user: str, words: list[str]) -> str:
@@ -286,10 +288,10 @@ def distribution_file(station: Station, user: str, source: str) -> tuple[str, St
         raise Refused(_line(station, "ERROR_FILE_NOT_FOUND"), "Wsl/ERROR_FILE_NOT_FOUND") from None
     if files.find(station.state, path) is None:
         raise Refused(_line(station, "ERROR_FILE_NOT_FOUND"), "Wsl/ERROR_FILE_NOT_FOUND")
-    for known, entry in station.state["installers"].items():
-        if known.casefold() == path.casefold() and entry["kind"] == "distribution":
-            return path, entry
-    station.unknown("content of a distribution file", path)
+    installer = installer_at(station.state, path)
+    if installer is None or installer["kind"] != "distribution":
+        station.unknown("content of a distribution file", path)
+    return path, installer
 
 
 def _import(station: Station, user: str, words: list[str]) -> str:
@@ -391,9 +393,8 @@ def _manage(station: Station, user: str, words: list[str]) -> str:
     from .. import distro as distros
 
     start(station, user, name)
-    process = distros.popen(
-        station, name, ["/usr/bin/id", "-u", "--", words[2]], user="root", env={}, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    command, pipe = ["/usr/bin/id", "-u", "--", words[2]], subprocess.PIPE
+    process = distros.popen(station, name, command, user="root", env={}, cwd="/", stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
     _out, complaint = process.communicate()
     if process.returncode != 0:
         raise Refused(complaint.decode(errors="replace").rstrip("\n"), None)
