@@ -220,20 +220,25 @@ class Fallback:
         started = time.monotonic()
         refused = self._keep_own_as_declared()
         view = look(self.kube)
-        while refused is None:
+        if refused is None:
+            refused, view = self._reach(view)
+        return refused or self._verdict(layer_of(view, self.context, time.monotonic() - started))
+
+    def _reach(self, view: plugin.View) -> tuple[Layer | None, plugin.View]:
+        """Decide, act or wait, look again, until nothing is left to do; a refusal ends it."""
+        while True:
             decision = self._decide(view)
             if decision.action in (plugin.NOTHING, plugin.REFUSE, plugin.BROKEN):
-                break
-            if decision.action == plugin.SETTLE and self.check_mode:
-                break
+                return None, view
             if decision.action == plugin.SETTLE:
+                if self.check_mode:
+                    return None, view
                 self._settle()
             else:
                 refused = self._act(decision)
-            if self.check_mode:
-                break
+                if refused is not None or self.check_mode:
+                    return refused, view
             view = look(self.kube)
-        return refused or self._verdict(layer_of(view, self.context, time.monotonic() - started))
 
     def _decide(self, view: plugin.View) -> plugin.Decision:
         return plugin.decide(view, self.repair and not self.repairs, self.phase)
@@ -260,11 +265,11 @@ class Fallback:
             self._withdraw(own)
         view = look(self.kube)
         others = [provider for provider in view.others if provider.kind != "ResourceSlice"]
-        if self.actions and others and not view.counts.usable:
+        if self.actions and others:
             self._recreate_pods(others[0])
+            self.repairs.append("the collection's own device plugin was withdrawn")
             if not self.check_mode:
-                self._settle()
-                view = look(self.kube)
+                _refused, view = self._reach(look(self.kube))
         if others:
             return self._verdict(layer_of(view, self.context))
         return self._verdict(Layer(LAYER, NOT_APPLICABLE, "the collection's own device plugin is absent, as declared", facts_of(view)))

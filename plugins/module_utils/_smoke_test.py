@@ -1,0 +1,154 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the smoke test's pod on a cluster and put the outcome into words as layer `pod`.
+
+Note that this module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.gpudev.workstation.plugins.module_utils import _smoke_pod as smoke
+from ansible_collections.gpudev.workstation.plugins.module_utils._kube import FORBIDDEN, Api, KubeError, wait_for
+from ansible_collections.gpudev.workstation.plugins.module_utils._layers import BROKEN, OK, Layer
+from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_view import layer_of_error
+from ansible_collections.gpudev.workstation.plugins.module_utils._wait import DeadlinePassed
+
+LAYER = "pod"
+# A pod refused at admission never comes back; three in a row are no coincidence.
+MOST_TRIES = 3
+# Between two tries the kubelet has to learn of the plugin again, which shows as allocatable.
+BETWEEN_TRIES_SECONDS = 15.0
+
+
+class SmokeTest:
+    """One smoke test on one cluster; leaves no pod behind."""
+
+    def __init__(self, kube: Api, params: dict[str, t.Any], every: float = 1.0) -> None:
+        self.kube = kube
+        self.namespace: str = params["namespace"]
+        self.image: str = params["image"]
+        self.seconds: int = params["timeout"]
+        self.context: str = params["context"]
+        self.expected = {key: value for key, value in (params.get("expected") or {}).items() if value}
+        self.every = every
+        self.deadline = time.monotonic() + self.seconds
+        self.returned: dict[str, t.Any] = {}
+
+    def run(self) -> Layer:
+        self.returned["leftovers"] = self._remove_leftovers()
+        tries = 0
+        while True:
+            tries += 1
+            layer, again = self._one_pod()
+            self.returned["tries"] = tries
+            if not again or tries >= MOST_TRIES or self._left() <= 0:
+                return layer
+            self._await_allocatable()
+
+    def _left(self) -> float:
+        return self.deadline - time.monotonic()
+
+    def _remove_leftovers(self) -> list[str]:
+        names = [pod["metadata"]["name"] for pod in self.kube.find("Pod", self.namespace, labels=smoke.SELECTOR)]
+        for name in names:
+            self.kube.delete("Pod", name, self.namespace, grace_seconds=0)
+        return names
+
+    def _one_pod(self) -> tuple[Layer, bool]:
+        """The layer, and whether a fresh pod may do better."""
+        name = smoke.new_name()
+        try:
+            self.kube.create(smoke.manifest(name, self.namespace, self.image, self.seconds))
+        except KubeError as error:
+            return self._refused(error), False
+        self.returned["pod"] = name
+        try:
+            seen = self._follow(name)
+            log = self.kube.log(name, self.namespace, smoke.CONTAINER) if seen.over and seen.state != "gone" else ""
+            return self._judge(seen, log), seen.worth_another_pod
+        finally:
+            self.kube.delete("Pod", name, self.namespace, grace_seconds=0)
+
+    def _follow(self, name: str) -> smoke.Progress:
+        """Until it is over; a pod that waits for good reasons is given the whole time."""
+        last: list[smoke.Progress] = []
+
+        def look() -> smoke.Progress:
+            pod = self.kube.get("Pod", name, self.namespace)
+            phase = ((pod or {}).get("status") or {}).get("phase")
+            events = self.kube.events(self.namespace, name) if phase in (None, "Pending", "Failed") else []
+            last[:] = [smoke.progress(pod, events)]
+            return last[0]
+
+        try:
+            return wait_for("the end of the smoke test's pod", look, lambda seen: seen.over, max(0.0, self._left()), self.every)
+        except DeadlinePassed as passed:
+            if isinstance(passed.last, KubeError):
+                raise passed.last from passed
+            return last[0]
+
+    def _judge(self, seen: smoke.Progress, log: str) -> Layer:
+        self.returned["log"] = log
+        if not seen.over:
+            return self._late(seen)
+        if seen.entry is not None or seen.state != "Succeeded":
+            seen = smoke.why_failed(seen, log)
+            entry = seen.entry or smoke.CATALOGUE["POD-EXIT-001"]
+            return self._broken(entry, seen.symptom, exit_code=seen.exit_code, state=seen.state)
+        gpus = smoke.gpus_in(log)
+        if not gpus:
+            return self._broken(smoke.CATALOGUE["POD-LOG-001"], log or "an empty log")
+        self.returned["gpu"] = gpus[0].as_dict()
+        different = smoke.differences(gpus[0], self.expected)
+        if different:
+            return self._broken(smoke.CATALOGUE["POD-MISMATCH-001"], log, difference="; ".join(different))
+        driver = f", driver {gpus[0].driver_version}" if gpus[0].driver_version else ""
+        return Layer(LAYER, OK, f"a pod with one nvidia.com/gpu saw {gpus[0].name}{driver}", {"gpu": gpus[0].as_dict(), "compared": sorted(self.expected)})
+
+    def _late(self, seen: smoke.Progress) -> Layer:
+        if seen.state == "Unschedulable":
+            entry, details = smoke.why_unschedulable(seen, self.kube.find("Node"), self.kube.find("Pod"))
+            return self._broken(entry, seen.symptom, **details)
+        if seen.entry is not None:
+            return self._broken(seen.entry, seen.symptom)
+        return self._broken(smoke.CATALOGUE["POD-DEADLINE-001"], seen.symptom or seen.state, state=seen.state)
+
+    def _broken(self, entry: t.Any, symptom: str, **details: t.Any) -> Layer:
+        finding = entry.finding(symptom, context=self.context, seconds=self.seconds, **details)
+        return Layer(LAYER, entry.status or BROKEN, f"no pod on the GPU: {finding.cause}", {"tries": self.returned.get("tries", 1)}, [finding])
+
+    def _refused(self, error: KubeError) -> Layer:
+        """A quota is a 403 too, and has its own cure."""
+        quota = smoke.CATALOGUE["POD-PENDING-004"]
+        if error.kind == FORBIDDEN and quota.matches(error.text):
+            return self._broken(quota, error.text)
+        return layer_of_api_error(error, self.context)
+
+    def _await_allocatable(self) -> None:
+        """A fresh pod is refused again unless the plugin is back; that it is not, the next pod will say."""
+        patience = max(0.0, min(BETWEEN_TRIES_SECONDS, self._left()))
+        try:
+            wait_for("an allocatable GPU", lambda: self.kube.find("Node"), lambda nodes: smoke.gpu_counts(nodes).usable, patience, self.every)
+        except DeadlinePassed:
+            return
+
+
+def layer_of_api_error(error: KubeError, context: str) -> Layer:
+    """What stops the API below stops the pod too."""
+    layer = layer_of_error(error, context)
+    return Layer(LAYER, layer.status, layer.summary, layer.facts, [replace(finding, layer=LAYER) for finding in layer.findings])
+
+
+def smoke_test(kube: Api, params: dict[str, t.Any], every: float = 1.0) -> tuple[Layer, dict[str, t.Any]]:
+    """The layer and what the module returns beside it."""
+    test = SmokeTest(kube, params, every)
+    try:
+        layer = test.run()
+    except KubeError as error:
+        layer = layer_of_api_error(error, params["context"])
+    return layer, test.returned
