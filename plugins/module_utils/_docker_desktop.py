@@ -1,0 +1,221 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Docker Desktop as a Windows program: what is installed and runs, the gate for its version, its settings file.
+
+Note that this module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import Catalogue
+from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_desktop import ENTRIES
+from ansible_collections.gpudev.workstation.plugins.module_utils._console import Native
+from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer, Item, cim, file, native, registry
+from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Finding
+from ansible_collections.gpudev.workstation.plugins.module_utils._versions import numbers, older
+from ansible_collections.gpudev.workstation.plugins.module_utils._windows_user import Seen
+
+CATALOGUE = Catalogue(ENTRIES)
+
+_UNINSTALL = "SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall\\Docker Desktop"
+_APPLICATION = "SOFTWARE\\Docker Inc.\\Docker\\1.0"
+MACHINE_FOLDER = "%ProgramFiles%\\Docker\\Docker"
+USER_FOLDER = "%LOCALAPPDATA%\\Programs\\DockerDesktop"
+STORE, LEGACY = "%APPDATA%\\Docker\\settings-store.json", "%APPDATA%\\Docker\\settings.json"
+# settings-store.json since 4.35 (docker/docs#21003).
+FIRST_WITH_STORE = "4.35"
+# The guide's floor; driver 555 and later needs 4.31.0 (NVIDIA/nvidia-container-toolkit#520).
+MINIMUM = "4.31.1"
+FIRST_DRIVER_NEEDING_TOOLKIT_1_15 = "555"
+FIRST_WITH_TOOLKIT_1_15 = "4.31.0"
+PROGRAM = "Docker Desktop.exe"
+SECONDS_FOR_ENGINE = 15
+
+# facts: docker-desktop, "Known-bad versions for GPU use": version -> (defect, reference)
+KNOWN_BAD: t.Mapping[str, t.Tuple[str, str]] = {
+    "3.3.2": ("'driver error: failed to process request' with --gpus", "https://github.com/docker/for-win/issues/11246"),
+    "3.3.3": ("'driver error: failed to process request' with --gpus", "https://github.com/docker/for-win/issues/11246"),
+    "4.17.1": ("a container started with --gpus hangs and cannot be killed", "https://github.com/docker/for-win/issues/13324"),
+    "4.54.0": ("one report of 'no adapters were found'", "https://github.com/docker/for-win/issues/14999"),
+    "4.58.0": ("one unconfirmed report about libnvidia-container.so.1", "https://github.com/docker/desktop-feedback/issues/55"),
+}
+
+INTEGRATED = "IntegratedWslDistros"
+# What the chain requires; a key that is missing has this value already, because the file holds only what differs from the defaults.
+REQUIRED: t.Mapping[str, t.Any] = {"WslEngineEnabled": True, "UseWindowsContainers": False}
+
+
+def questions() -> t.Dict[str, Item]:
+    ask_engine = ("version", "--format", "{{json .}}")
+    return {
+        "docker_machine": registry(f"HKLM:\\{_UNINSTALL}"),
+        "docker_user": registry(f"HKCU:\\{_UNINSTALL}"),
+        "docker_machine_path": registry(f"HKLM:\\{_APPLICATION}"),
+        "docker_user_path": registry(f"HKCU:\\{_APPLICATION}"),
+        "docker_store": file(STORE),
+        "docker_settings": file(LEGACY),
+        "docker_processes": cim("Win32_Process", ("Name", "SessionId"), filter=f"Name='{PROGRAM}'"),
+        "docker_machine_engine": native(f"{MACHINE_FOLDER}\\resources\\bin\\docker.exe", ask_engine, timeout=SECONDS_FOR_ENGINE),
+        "docker_user_engine": native(f"{USER_FOLDER}\\resources\\bin\\docker.exe", ask_engine, timeout=SECONDS_FOR_ENGINE),
+    }
+
+
+@dataclass(frozen=True)
+class SettingsFile:
+    """One settings file as it was found; `problem` says why it cannot be read."""
+
+    path: str
+    exists: bool
+    sha256: str
+    values: t.Mapping[str, t.Any]
+    has_bom: bool
+    problem: str
+
+    @property
+    def expect(self) -> str:
+        """What compare-and-swap expects to find."""
+        return self.sha256 if self.exists else "absent"
+
+
+@dataclass(frozen=True)
+class DockerDesktop:
+    """`processes` without `running`: it is starting, or its engine is gone."""
+
+    installed: bool
+    version: str
+    scope: str
+    folder: str
+    running: bool
+    processes: bool
+    engine: t.Mapping[str, t.Any]
+    settings: SettingsFile
+    engine_told: str
+
+    @property
+    def program(self) -> str:
+        return f"{self.folder}\\{PROGRAM}"
+
+    @property
+    def client(self) -> str:
+        return f"{self.folder}\\resources\\bin\\docker.exe"
+
+    def as_dict(self) -> t.Dict[str, t.Any]:
+        return {
+            "installed": self.installed,
+            "version": self.version,
+            "scope": self.scope,
+            "running": self.running,
+            "settings_path": self.settings.path,
+            "settings": dict(self.settings.values),
+            "engine": dict(self.engine),
+        }
+
+
+def docker_desktop(seen: Seen) -> DockerDesktop:
+    machine, user = seen["docker_machine"].values(), seen["docker_user"].values()
+    scope = "machine" if machine or seen["docker_machine_path"].exists else "user" if user or seen["docker_user_path"].exists else ""
+    engine_answer = seen["docker_user_engine" if scope == "user" else "docker_machine_engine"].native()
+    engine = _engine(engine_answer)
+    platform = str(engine.get("platform") or "")
+    version = str((user if scope == "user" else machine).get("DisplayVersion") or "") or ".".join(str(part) for part in numbers(platform))
+    folder = str((user if scope == "user" else machine).get("InstallLocation") or (USER_FOLDER if scope == "user" else MACHINE_FOLDER)).rstrip("\\")
+    legacy = bool(version) and older(version, FIRST_WITH_STORE)
+    return DockerDesktop(
+        installed=bool(scope),
+        version=version,
+        scope=scope,
+        folder=folder,
+        running=bool(engine),
+        processes=bool(seen["docker_processes"].rows()),
+        engine=engine,
+        settings=settings_file(seen["docker_settings" if legacy else "docker_store"], LEGACY if legacy else STORE),
+        engine_told=engine_answer.told(),
+    )
+
+
+def _engine(told: Native) -> t.Dict[str, t.Any]:
+    """Of `docker version`: the server; empty when none answers."""
+    if not told.ok:
+        return {}
+    try:
+        server = json.loads(told.stdout).get("Server")
+    except (ValueError, AttributeError):
+        return {}
+    if not isinstance(server, dict):
+        return {}
+    platform = server.get("Platform")
+    name = platform.get("Name") if isinstance(platform, dict) else ""
+    return {"version": server.get("Version", ""), "os": server.get("Os", ""), "platform": name or "", "kernel": server.get("KernelVersion", "")}
+
+
+def settings_file(answer: Answer, path: str) -> SettingsFile:
+    value = answer.value if isinstance(answer.value, dict) else {}
+    content = answer.content()
+    found = str(value.get("path") or path)
+    if content is None:
+        problem = answer.failure.told() if answer.failure else "larger than 1 MiB" if answer.exists else ""
+        return SettingsFile(found, answer.exists, "", {}, False, problem)
+    try:
+        values = json.loads(content.decode("utf-8-sig") or "{}")
+        problem = "" if isinstance(values, dict) else "not an object"
+    except ValueError as error:
+        values, problem = {}, str(error)
+    return SettingsFile(found, True, str(value.get("sha256")), values if not problem else {}, content.startswith(b"\xef\xbb\xbf"), problem)
+
+
+def merged(found: SettingsFile, settings: t.Mapping[str, t.Any], integration: t.Sequence[str]) -> t.Dict[str, t.Any]:
+    """The settings as they must be: declared ones, what the chain requires, and the distributions added to the integrated ones.
+
+    Keys are found whatever their case, and keep the spelling and the place they have.
+    """
+    after = dict(found.values)
+    spelling = {key.casefold(): key for key in after}
+    for key, value in REQUIRED.items():
+        present = spelling.get(key.casefold())
+        if present is not None and after[present] != value:
+            after[present] = value
+    for key, value in settings.items():
+        after[spelling.get(key.casefold(), key)] = value
+    if integration:
+        present = spelling.get(INTEGRATED.casefold(), INTEGRATED)
+        listed = list(after.get(present) or [])
+        known = {str(name).casefold() for name in listed}
+        after[present] = listed + [name for name in integration if name.casefold() not in known]
+    return after
+
+
+def differing(before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any]) -> t.List[str]:
+    return [key for key, value in after.items() if key not in before or before[key] != value]
+
+
+def rendered(settings: t.Mapping[str, t.Any]) -> bytes:
+    """Without a byte order mark: Docker Desktop refuses a file that has one."""
+    return (json.dumps(settings, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
+
+
+def gate_reason(driver: str) -> str:
+    """Why the version matters for this driver."""
+    if driver and not older(driver, FIRST_DRIVER_NEEDING_TOOLKIT_1_15):
+        return (
+            f"NVIDIA driver {driver} (555 or later) needs Docker Desktop {FIRST_WITH_TOOLKIT_1_15} or later: the container toolkit of earlier ones does not "
+            "mount libnvdxgdmal.so.1, and CUDA fails with error 500 although nvidia-smi works."
+        )
+    return "Earlier releases bring a container toolkit that is too old for current NVIDIA drivers."
+
+
+def release_findings(found: DockerDesktop, minimum: str, driver: str) -> t.List[Finding]:
+    """What is to be said of the installed release."""
+    findings = []
+    if found.installed and older(found.version, minimum):
+        symptom = f"Docker Desktop {found.version or 'of unknown version'}"
+        findings.append(CATALOGUE["DESKTOP-002"].finding(symptom, version=found.version, minimum=minimum, reason=gate_reason(driver)))
+    known = next((entry for version, entry in KNOWN_BAD.items() if found.installed and numbers(version) == numbers(found.version)), None)
+    if known is not None:
+        entry = CATALOGUE["DESKTOP-008"].finding(f"Docker Desktop {found.version}", version=found.version, defect=known[0])
+        findings.append(Finding(**{**entry.as_dict(), "reference": known[1]}))
+    return findings

@@ -1,0 +1,140 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which steps bring WSL from what it is to what is declared, and what each of them needs.
+
+Note that this module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.gpudev.workstation.plugins.module_utils._language import Item
+from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Finding
+from ansible_collections.gpudev.workstation.plugins.module_utils._versions import older
+from ansible_collections.gpudev.workstation.plugins.module_utils._wsl import ABSENT, CATALOGUE, INBOX, MINIMUM, STORE, Wsl, wsl_command
+
+PACKAGE, DISTRIBUTION, DEFAULT, SHUTDOWN = "package", "distribution", "default", "shutdown"
+WSL_SHUTDOWN = "wsl_shutdown"
+SYSTEM32_WSL = "%SystemRoot%\\System32\\wsl.exe"
+# Before 2.4.4 `--install --from-file` does not exist; `--import` always did.
+FIRST_FROM_FILE = "2.4.4"
+SECONDS_TO_INSTALL = 1800
+SECONDS_TO_SHUT_DOWN = 120
+NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is declared of WSL. Paths are paths of Windows."""
+
+    distribution: str
+    min_version: str = MINIMUM
+    installer: str = ""
+    rootfs: str = ""
+    default: bool = True
+    restart: bool = True
+    allow: t.FrozenSet[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: why it is owed, and the word of consent it needs."""
+
+    kind: str
+    why: str
+    consent: str = ""
+
+
+def plan(found: Wsl, wanted: Wanted) -> t.List[Step]:
+    """The steps in their order; empty when everything is as declared."""
+    steps = []
+    if found.kind != STORE or older(found.version, wanted.min_version):
+        steps.append(_package_step(found, wanted))
+    ours = found.named(wanted.distribution)
+    if ours is None:
+        way = f"from {wanted.rootfs}" if wanted.rootfs else "from the store"
+        steps.append(Step(DISTRIBUTION, f"{wanted.distribution} is installed {way}"))
+    if wanted.default and (ours is not None and not ours.default or ours is None and found.distributions):
+        steps.append(Step(DEFAULT, f"{wanted.distribution} becomes the default distribution"))
+    stopped_anyway = any(step.kind == PACKAGE for step in steps)
+    if wanted.restart and found.restart_owed and not stopped_anyway:
+        steps.append(Step(SHUTDOWN, f"wsl --shutdown, because {found.wslconfig_path} is newer than the running virtual machine", WSL_SHUTDOWN))
+    return steps
+
+
+def _package_step(found: Wsl, wanted: Wanted) -> Step:
+    way = f"from {wanted.installer}" if wanted.installer else "by wsl.exe"
+    if found.kind == ABSENT:
+        return Step(PACKAGE, f"WSL is installed {way}")
+    before = found.version or "of Windows itself"
+    return Step(PACKAGE, f"WSL {before} is updated to {wanted.min_version} or later {way}", WSL_SHUTDOWN if found.vm_started else "")
+
+
+def refused(found: Wsl, steps: t.Sequence[Step], wanted: Wanted) -> t.List[Finding]:
+    """A finding for each step that needs a word nobody gave."""
+    findings = []
+    for step in steps:
+        if not step.consent or step.consent in wanted.allow:
+            continue
+        if step.kind == PACKAGE:
+            findings.append(CATALOGUE["WSL-020"].finding(step.why, version=found.version or "of Windows itself", minimum=wanted.min_version))
+        else:
+            symptom = f"written {found.wslconfig_written}, virtual machine started {found.vm_started}"
+            findings.append(CATALOGUE["WSL-007"].finding(symptom, path=found.wslconfig_path))
+    return findings
+
+
+def package_command(found: Wsl) -> Item:
+    """Without a local package wsl.exe fetches one. Its exit code says nothing: the version afterwards does."""
+    if found.kind == ABSENT:
+        return wsl_command("--install", "--no-distribution", timeout=SECONDS_TO_INSTALL, executable=SYSTEM32_WSL)
+    return wsl_command("--update", timeout=SECONDS_TO_INSTALL, executable=SYSTEM32_WSL if found.kind == INBOX else found.executable)
+
+
+def distribution_command(found: Wsl, wanted: Wanted) -> Item:
+    """Never launched: the first launch asks for a user name on a console that is not there."""
+    name = wanted.distribution
+    if not wanted.rootfs:
+        words: t.Tuple[str, ...] = ("--install", "--distribution", name, "--no-launch")
+    elif older(found.version, FIRST_FROM_FILE):
+        words = ("--import", name, f"%LOCALAPPDATA%\\wsl\\{name}", wanted.rootfs, "--version", "2")
+    else:
+        words = ("--install", "--from-file", wanted.rootfs, "--name", name, "--no-launch")
+    return wsl_command(*words, timeout=SECONDS_TO_INSTALL, executable=found.executable)
+
+
+def default_command(found: Wsl, wanted: Wanted) -> Item:
+    return wsl_command("--set-default", wanted.distribution, executable=found.executable)
+
+
+def shutdown_command(found: Wsl) -> Item:
+    return wsl_command("--shutdown", timeout=SECONDS_TO_SHUT_DOWN, executable=found.executable)
+
+
+def managed(found: Wsl) -> t.Dict[str, t.Any]:
+    """The managed state, for the diff."""
+    return {
+        "version": found.version or found.kind,
+        "distributions": {entry.name: {"wsl": entry.version, "default": entry.default} for entry in found.distributions},
+        "restart_owed": found.restart_owed,
+    }
+
+
+def predicted(found: Wsl, wanted: Wanted, steps: t.Sequence[Step]) -> t.Dict[str, t.Any]:
+    """The managed state as it would be after the steps."""
+    after, kinds = managed(found), {step.kind for step in steps}
+    distributions = {name: dict(entry) for name, entry in after["distributions"].items()}
+    if PACKAGE in kinds:
+        after["version"] = f">= {wanted.min_version}"
+    if DISTRIBUTION in kinds:
+        distributions[wanted.distribution] = {"wsl": 2, "default": not distributions}
+    if DEFAULT in kinds:
+        for name, entry in distributions.items():
+            entry["default"] = name.casefold() == wanted.distribution.casefold()
+    if kinds & {PACKAGE, SHUTDOWN}:
+        after["restart_owed"] = False
+    return {**after, "distributions": distributions}
