@@ -136,18 +136,19 @@ def native(caller: Caller, item: Item) -> dict[str, Any]:
         arguments=[arguments] if isinstance(arguments, str) else [str(part) for part in arguments],
         environment=dict(item.get("environment", {})),
         interactive=caller.interactive,
+        timeout=item.get("timeout", DEFAULT_TIMEOUT),
     )
     if item.get("detach", False):
         return {"exists": True, "path": path, "pid": programs.start(call)}
-    return run_to_its_end(call, item.get("timeout", DEFAULT_TIMEOUT))
+    return run_to_its_end(call)
 
 
-def run_to_its_end(call: programs.Invocation, timeout: float) -> dict[str, Any]:
+def run_to_its_end(call: programs.Invocation) -> dict[str, Any]:
     clock = time.monotonic()
-    completed = programs.run(call, timeout)
+    completed = programs.run(call)
     seconds = time.monotonic() - clock
     if completed is None:
-        return _native(call.path, None, b"", b"", timeout + round(seconds % 1, 3))
+        return _native(call.path, None, b"", b"", call.timeout + seconds % 1)
     return _native(call.path, completed.rc, completed.stdout, completed.stderr, seconds)
 
 

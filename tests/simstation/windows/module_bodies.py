@@ -23,6 +23,7 @@ from .failure import Failure
 Args = dict[str, Any]
 
 REBOOT_REQUIRED = 3010
+INSTALLER_TIMEOUT = 3600
 
 
 class Failed(Exception):
@@ -142,12 +143,12 @@ def command_line(path: str, arguments: Any) -> str:
 def run_package(task: Task, path: str) -> programs.Completed:
     arguments = task.args["arguments"]
     words = argv.split_arguments(arguments) if isinstance(arguments, str) else [str(word) for word in arguments or []]
-    call = programs.Invocation(task.station, task.user, path, words)
+    call = programs.Invocation(task.station, task.user, path, words, timeout=INSTALLER_TIMEOUT)
     if path.lower().endswith(".msi"):
         return builtin_programs.install_msi(call, path)
     if programs.program_at(task.state, path) is None:
         task.station.unknown("program run by win_package", path)
-    completed = programs.run(call, timeout=3600)
+    completed = programs.run(call)
     if completed is None:
         raise Failed(f"timed out: {path}", reboot_required=False)
     return completed

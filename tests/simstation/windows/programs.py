@@ -18,7 +18,6 @@ from . import environment, files
 State = dict[str, Any]
 SYSTEM32 = "C:\\Windows\\system32\\"
 DOCKER = "C:\\Program Files\\Docker\\Docker\\"
-CANCELLED = 1
 
 
 @dataclass(frozen=True)
@@ -30,9 +29,12 @@ class Completed:
     stderr: bytes = b""
 
 
+HUNG = Completed(-1, b"", b"(hangs)")
+
+
 @dataclass(frozen=True)
 class Invocation:
-    """A program as it is started: `cancelled` is set when its deadline has passed."""
+    """A program as it is started; `cancelled` is set when its deadline has passed."""
 
     station: Station
     user: str
@@ -40,6 +42,7 @@ class Invocation:
     arguments: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     interactive: bool = False
+    timeout: float = 0
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -47,11 +50,9 @@ class Invocation:
         return self.station.state
 
     def hang(self) -> Completed:
-        """Never ends by itself."""
-        while not self.cancelled.wait(0.05):
-            if self.station.closing:
-                break
-        return Completed(CANCELLED)
+        """Never ends by itself: whoever waits waits until its deadline, at the station's scale of time."""
+        self.station.pause(self.timeout)
+        return HUNG
 
     def refuse(self) -> Completed:
         """These arguments are not imitated."""
@@ -104,16 +105,16 @@ def installer_at(state: State, path: str) -> dict[str, Any] | None:
     return None
 
 
-def run(call: Invocation, timeout: float) -> Completed | None:
-    """Run to the end; None when the deadline came first. Time passes at the station's scale."""
+def run(call: Invocation) -> Completed | None:
+    """Run to the end; None when the deadline came first."""
     program = program_at(call.state, call.path)
     if program is None:
         call.station.unknown("program", call.path)
     outcome: list[Completed | UnknownRequest] = []
     worker = threading.Thread(target=_run_into, args=(program, call, outcome), name=ntpath.basename(call.path), daemon=True)
     worker.start()
-    # A real program (in a distro) needs real time, so the deadline is never shorter than that of an imitated one.
-    worker.join(deadline(call, timeout))
+    # In real time: a program in a distro is a real one.
+    worker.join(call.timeout)
     if worker.is_alive():
         call.cancelled.set()
         return None
@@ -121,12 +122,7 @@ def run(call: Invocation, timeout: float) -> Completed | None:
         call.station.unknown("program", f"the simulator crashed in {call.path}; see the traceback on stderr")
     if isinstance(outcome[0], UnknownRequest):
         raise outcome[0]
-    return outcome[0]
-
-
-def deadline(call: Invocation, timeout: float) -> float:
-    hangs_by_nature = not call.interactive and ntpath.basename(call.path).casefold() in ("docker desktop.exe", "docker.exe")
-    return timeout * call.station.time_scale if hangs_by_nature else timeout
+    return None if outcome[0] is HUNG else outcome[0]
 
 
 def _run_into(program: Program, call: Invocation, outcome: list[Completed | UnknownRequest]) -> None:
