@@ -1,0 +1,565 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kubelet: takes pods from ContainerCreating to their end with the states, reasons and events of `recordings/kube`, and keeps the node's status."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from . import bootstrap, device_plugin, programs
+from .device_plugin import Plugin
+from .engine import Context, Step
+from .scheduler import quantity, requests
+from .store import resource
+
+Object = dict[str, Any]
+
+MANAGER = "kubelet"
+PODS = "pods"
+# Simulated seconds, from recordings/kube/gpu_pod_success.jsonl and recordings/gpu (restart_timeline, two_plugins_timeline).
+ACCEPT, CREATE, PULL, FINISH, REGISTER, REBOOT = 0.2, 0.3, 6.0, 1.2, 1.0, 6.0
+DEVICES_EXPIRE = 300.0
+# recordings/kube/pod_image_pull.jsonl, with the name server's address left out.
+PULL_ERROR = (
+    'failed to pull and unpack image "{image}": failed to resolve reference "{image}": failed to do request: '
+    'Head "https://{host}/v2/{path}/manifests/{tag}": dial tcp: lookup {host}: no such host'
+)
+PULL_MISSING = 'failed to pull and unpack image "{image}": failed to resolve reference "{image}": {image}: not found'
+PUBLIC_IMAGES = re.compile(
+    r"^(nvcr\.io/nvidia/(cuda|k8s-device-plugin|k8s/cuda-sample)|(docker\.io/)?(library/)?(busybox|alpine|ubuntu|debian|nginx|httpd)"
+    r"|(docker\.io/)?nvidia/cuda|registry\.k8s\.io/pause)(:|@|$)"
+)
+
+
+class Kubelet:
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    # --- planning ---
+
+    def plan(self) -> Iterator[Step]:
+        yield from self._node_steps()
+        for pod in self.context.all(PODS):
+            if not pod["spec"].get("nodeName"):
+                continue
+            step = self._next(pod)
+            if step:
+                yield step
+
+    def _next(self, pod: Object) -> Step | None:
+        uid = pod["metadata"]["uid"]
+        runtime = self._runtime(uid)
+        stage = runtime.get("stage", "new")
+        if pod["metadata"].get("deletionTimestamp"):
+            return self._step(pod, "kill", self._grace(pod), self._kill)
+        if stage in ("running", "waiting") and runtime.get("boot", 0) < self.context.section.get("boots", 0):
+            return self._step(pod, f"reboot-{self.context.section['boots']}", REBOOT, self._reboot)
+        if stage == "new":
+            return self._step(pod, "accept", ACCEPT, self._accept)
+        if stage == "creating":
+            return None if self._blocked(pod) else self._step(pod, "create", CREATE, self._create)
+        if stage == "pulling":
+            return self._step(pod, "pulled", PULL, self._pulled)
+        if stage == "pull-failed":
+            return self._step(pod, f"pull-again-{runtime.get('pulls', 1)}", 10.0 * runtime.get("pulls", 1), self._back_off_pull)
+        if stage == "running":
+            return self._running(pod, runtime)
+        if stage == "exited":
+            return self._after_exit(pod, runtime)
+        if stage == "back-off":
+            return self._step(pod, f"restart-{runtime['restarts']}", min(10.0 * 2 ** (runtime["restarts"] - 1), 300.0), self._start)
+        return None
+
+    def _running(self, pod: Object, runtime: Object) -> Step | None:
+        if runtime.get("registers"):
+            return self._step(pod, f"register-{runtime.get('restarts', 0)}", REGISTER, self._register)
+        deadline = pod["spec"].get("activeDeadlineSeconds")
+        if runtime.get("code") is None:
+            return self._step(pod, "deadline", deadline, self._deadline) if deadline else None
+        if deadline and deadline < runtime["seconds"]:
+            return self._step(pod, "deadline", deadline, self._deadline)
+        return self._step(pod, f"exit-{runtime.get('restarts', 0)}", runtime["seconds"], self._exit)
+
+    def _after_exit(self, pod: Object, runtime: Object) -> Step:
+        policy = pod["spec"]["restartPolicy"]
+        if policy == "Never" or (policy == "OnFailure" and runtime["code"] == 0):
+            return self._step(pod, "finish", FINISH, self._finish)
+        if not runtime.get("restarts"):
+            return self._step(pod, "restart-0", 0.5, self._start)
+        return self._step(pod, f"back-off-{runtime['restarts']}", 1.0, self._back_off)
+
+    def _step(self, pod: Object, label: str, delay: float, run: Callable[[Object], None]) -> Step:
+        metadata = pod["metadata"]
+
+        def go() -> None:
+            found = self.context.store.get(resource(PODS), metadata["namespace"], metadata["name"])
+            if found and found["metadata"]["uid"] == metadata["uid"]:
+                run(found)
+
+        return Step(f"pod-{metadata['uid']}", label, delay, go)
+
+    def _runtime(self, uid: str) -> Object:
+        found: Object = self.context.section.get("runtime", {}).get(uid, {})
+        return found
+
+    def _note(self, pod: Object, **values: Any) -> None:
+        with self.context.station.changed():
+            self.context.runtime(pod["metadata"]["uid"]).update(values)
+
+    def _blocked(self, pod: Object) -> bool:
+        """Waits for something that may still come: the network, a ConfigMap."""
+        return not self._network_ready(pod) or self._missing_volume(pod) is not None
+
+    def _network_ready(self, pod: Object) -> bool:
+        return bool(self.context.knobs.get("node_ready", True) or pod["spec"].get("hostNetwork"))
+
+    def _missing_volume(self, pod: Object) -> tuple[str, str] | None:
+        for volume in pod["spec"].get("volumes") or []:
+            for kind, key, field in (("configmap", "configMap", "name"), ("secret", "secret", "secretName")):
+                source = volume.get(key)
+                if source and not source.get("optional"):
+                    found = self.context.store.get(resource(f"{kind}s"), pod["metadata"]["namespace"], source.get(field, ""))
+                    if not found:
+                        return volume["name"], f'{kind} "{source.get(field)}" not found'
+        return None
+
+    # --- admission and creation ---
+
+    def _accept(self, pod: Object) -> None:
+        problem = self._device_problem(pod)
+        if problem:
+            self._reject(pod, problem)
+            return
+        self._note(pod, stage="creating", boot=self.context.section.get("boots", 0))
+        self._status(pod, {"phase": "Pending"}, {"waiting": {"reason": "ContainerCreating"}}, sandbox=False)
+        missing = self._missing_volume(pod)
+        if missing:
+            self.context.event(pod, "Pod", "FailedMount", f'MountVolume.SetUp failed for volume "{missing[0]}" : {missing[1]}', warning=True)
+        elif not self._network_ready(pod):
+            self.context.event(pod, "Pod", "NetworkNotReady", f"network is not ready: {bootstrap.NETWORK_NOT_READY}", warning=True)
+
+    def _device_problem(self, pod: Object) -> str:
+        """The device manager's refusal of a pod that was bound although the devices are not there."""
+        known = device_plugin.devices(self.context)
+        for name, amount in requests(pod).items():
+            if "/" not in name:
+                continue
+            entry = known.get(name)
+            if entry is None:
+                return f"Allocate failed due to cannot allocate unregistered device {name}, which is unexpected"
+            free = int(entry["healthy"] - self._held(name, pod["metadata"]["uid"]))
+            if amount > free:
+                text = f"Allocate failed due to requested number of devices unavailable for {name}."
+                return f"{text} Requested: {int(amount)}, Available: {free}, which is unexpected"
+        return ""
+
+    def _held(self, name: str, but: str) -> int:
+        total = 0
+        for other in self.context.all(PODS):
+            uid = other["metadata"]["uid"]
+            if uid != but and self._runtime(uid).get("stage", "new") not in ("new", "done"):
+                total += int(requests(other).get(name, 0))
+        return total
+
+    def _reject(self, pod: Object, problem: str) -> None:
+        def change(status: Object) -> None:
+            status.update(phase="Failed", reason="UnexpectedAdmissionError", message=f"Pod was rejected: {problem}", startTime=self.context.stamp())
+            status.pop("conditions", None)
+
+        self._note(pod, stage="done")
+        self.context.set_status(resource(PODS), pod, change, MANAGER)
+        self.context.event(pod, "Pod", "UnexpectedAdmissionError", problem, warning=True)
+
+    def _create(self, pod: Object) -> None:
+        spec = pod["spec"]
+        if len(spec["containers"]) > 1 or spec.get("initContainers"):
+            what = f"pod {pod['metadata']['namespace']}/{pod['metadata']['name']}: more than one container"
+            self.context.station.record_error("kubernetes: not imitated", what)
+            self._note(pod, stage="exited", code=programs.UNKNOWN_EXIT, seconds=0)
+            self.context.logs.begin(pod["metadata"]["uid"], spec["containers"][0]["name"])
+            self._terminated(pod, programs.UNKNOWN_EXIT, message=f"simulated station: {what} is not imitated")
+            return
+        container = spec["containers"][0]
+        image, policy = container["image"], container["imagePullPolicy"]
+        if not self._image_name_ok(pod, image):
+            return
+        if policy == "Never" and not self._present(image):
+            text = f'Container image "{image}" is not present with pull policy of Never'
+            self._waiting(pod, "ErrImageNeverPull", text)
+            self._pod_event(pod, "ErrImageNeverPull", text, warning=True)
+            self._pod_event(pod, "Failed", "Error: ErrImageNeverPull", warning=True)
+        elif policy == "Always" or not self._present(image):
+            self._pull(pod)
+        else:
+            self._pod_event(pod, "Pulled", f'Container image "{image}" already present on machine and can be accessed by the pod')
+            self._start(pod)
+
+    def _image_name_ok(self, pod: Object, image: str) -> bool:
+        name = re.split(r"[:@]", image.rsplit("/", 1)[-1])[0]
+        path = image.split("/", 1)[1] if "/" in image and re.search(r"[.:]|^localhost$", image.split("/", 1)[0]) else image
+        repository = re.split(r"[:@]", path)[0]
+        if repository == repository.lower() and name:
+            return True
+        text = f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": '
+        text += f"invalid reference format: repository name ({repository}) must be lowercase"
+        self._waiting(pod, "InvalidImageName", text)
+        self._pod_event(pod, "InspectFailed", text, warning=True)
+        self._pod_event(pod, "Failed", "Error: InvalidImageName", warning=True)
+        return False
+
+    def _present(self, image: str) -> bool:
+        wanted = image.split("@")[0]
+        names = {name for entry in self.context.node()["status"].get("images") or [] for name in entry["names"]} | set(self.context.knobs.get("images") or [])
+        short = {_short(name) for name in names} | {_short(name.split("@")[0]) for name in names}
+        return _short(image) in short or ("@" in image and ":" in wanted.rsplit("/", 1)[-1] and _short(wanted) in short)
+
+    def _pull_problem(self, image: str) -> str:
+        if self._present(image) or (self.context.knobs.get("image_pull", "ok") == "ok" and PUBLIC_IMAGES.match(image)):
+            return ""
+        host, path, tag = _reference(image)
+        if self.context.knobs.get("image_pull", "ok") == "ok" and host != "nvcr.io":
+            return PULL_MISSING.format(image=image)
+        return PULL_ERROR.format(image=image, host=host, path=path, tag=tag)
+
+    def _pull(self, pod: Object) -> None:
+        image = pod["spec"]["containers"][0]["image"]
+        self._pod_event(pod, "Pulling", f'Pulling image "{image}"')
+        problem = self._pull_problem(image)
+        if not problem:
+            self._note(pod, stage="pulling")
+            self._status(pod, {"phase": "Pending"}, {"waiting": {"reason": "ContainerCreating"}})
+            return
+        self._note(pod, stage="pull-failed", pulls=min(self._runtime(pod["metadata"]["uid"]).get("pulls", 0) + 1, 30))
+        self._waiting(pod, "ErrImagePull", problem, stage="pull-failed")
+        self._pod_event(pod, "Failed", f'Failed to pull image "{image}": {problem}', warning=True)
+        self._pod_event(pod, "Failed", "Error: ErrImagePull", warning=True)
+
+    def _back_off_pull(self, pod: Object) -> None:
+        image = pod["spec"]["containers"][0]["image"]
+        if self._runtime(pod["metadata"]["uid"]).get("backed_off"):
+            self._note(pod, backed_off=False)
+            self._pull(pod)
+            return
+        problem = self._pull_problem(image)
+        self._note(pod, backed_off=True, pulls=self._runtime(pod["metadata"]["uid"])["pulls"] + 1)
+        self._pod_event(pod, "BackOff", f'Back-off pulling image "{image}"')
+        self._pod_event(pod, "Failed", "Error: ImagePullBackOff", warning=True)
+        if problem:
+            self._waiting(pod, "ImagePullBackOff", f'Back-off pulling image "{image}": ErrImagePull: {problem}', stage="pull-failed")
+
+    def _pulled(self, pod: Object) -> None:
+        image = pod["spec"]["containers"][0]["image"]
+        if not self._present(image):
+
+            def change(status: Object) -> None:
+                status.setdefault("images", []).append({"names": [image], "sizeBytes": 100_000_000})
+
+            self.context.set_status(resource("nodes"), self.context.node(), change, MANAGER)
+        text = f'Successfully pulled image "{image}" in {PULL:.3f}s ({PULL:.3f}s including waiting). Image size: 100000000 bytes.'
+        self._pod_event(pod, "Pulled", text)
+        self._start(pod)
+
+    # --- running ---
+
+    def _start(self, pod: Object) -> None:
+        uid, container = pod["metadata"]["uid"], pod["spec"]["containers"][0]
+        runtime = self._runtime(uid)
+        again = runtime.get("stage") in ("exited", "back-off", "waiting")
+        restarts = runtime.get("restarts", 0) + (1 if again else 0)
+        if again:
+            self._pod_event(pod, "Pulled", f'Container image "{container["image"]}" already present on machine and can be accessed by the pod')
+        outcome, registers = self._outcome(pod)
+        self._pod_event(pod, "Created", "Container created")
+        self.context.logs.begin(uid, container["name"])
+        values: Object = {"boot": self.context.section.get("boots", 0), "restarts": restarts, "code": outcome.code, "seconds": outcome.seconds}
+        if outcome.start_error:
+            self._note(pod, **{**values, "stage": "exited"})
+            self._pod_event(pod, "Failed", f"Error: {outcome.start_error}", warning=True)
+            self._terminated(pod, outcome.code or 128, message=outcome.start_error, reason="StartError", phase="Pending")
+            return
+        self.context.logs.write(uid, container["name"], outcome.output, self.context.precise())
+        self._note(pod, **values, stage="running", registers=registers, started=self.context.stamp(), unready=False)
+        self._pod_event(pod, "Started", "Container started")
+        self._status(pod, {"phase": "Running"}, {"running": {"startedAt": self.context.stamp()}}, ready=True, restarts=restarts)
+
+    def _outcome(self, pod: Object) -> tuple[programs.Outcome, bool]:
+        container = pod["spec"]["containers"][0]
+        if device_plugin.is_plugin(container["image"]) and not container.get("command"):
+            text, code, registers = Plugin(self.context, pod).start()
+            return programs.Outcome(text, code, 0.5), registers
+        gpus = (self.context.station.state.get("windows") or {}).get("gpus") or []
+        knobs = self.context.knobs
+        usable = knobs.get("gpu_in_node", True) and knobs.get("nvml", "ok") == "ok"
+        granted = any(name.startswith("nvidia.com/") for name in requests(pod))
+        surroundings = programs.Surroundings(container["image"], gpus if usable else [], granted, self.context.now())
+        outcome = programs.run(container, surroundings)
+        if outcome.unknown:
+            where = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+            self.context.station.record_error("kubernetes pod: command not imitated", f"{where}: {outcome.unknown}")
+        return outcome, False
+
+    def _register(self, pod: Object) -> None:
+        uid, name = pod["metadata"]["uid"], pod["spec"]["containers"][0]["name"]
+        with self.context.station.changed():
+            text = Plugin(self.context, pod).register()
+        self.context.logs.write(uid, name, text, self.context.precise())
+        self._note(pod, registers=False)
+        self.context.store.on_change()
+
+    def _exit(self, pod: Object) -> None:
+        code = self._runtime(pod["metadata"]["uid"])["code"]
+        self._note(pod, stage="exited")
+        self._terminated(pod, code)
+
+    def _back_off(self, pod: Object) -> None:
+        runtime = self._runtime(pod["metadata"]["uid"])
+        delay = min(10 * 2 ** (runtime["restarts"] - 1), 300)
+        name, metadata = pod["spec"]["containers"][0]["name"], pod["metadata"]
+        where = f"{metadata['name']}_{metadata['namespace']}({metadata['uid']})"
+        text = f"{delay // 60}m{delay % 60}s" if delay >= 60 else f"{delay}s"
+        self._note(pod, stage="back-off")
+        self._pod_event(pod, "BackOff", f"Back-off restarting failed container {name} in pod {where}", warning=True)
+        # The waiting state as in recordings/gpu/novis_pods.json (minikube, docker).
+        message = f"back-off {text} restarting failed container={name} pod={where}"
+        self._waiting(pod, "CrashLoopBackOff", message, stage="back-off", phase="Running")
+
+    def _finish(self, pod: Object) -> None:
+        code = self._runtime(pod["metadata"]["uid"])["code"]
+        self._note(pod, stage="done")
+
+        def change(status: Object) -> None:
+            status["phase"] = "Succeeded" if code == 0 else "Failed"
+            for entry in status["conditions"]:
+                if entry["type"] == "PodReadyToStartContainers":
+                    entry.update(status="False", lastTransitionTime=self.context.stamp())
+
+        self.context.set_status(resource(PODS), pod, change, MANAGER)
+
+    def _deadline(self, pod: Object) -> None:
+        self._note(pod, stage="done", code=137)
+        self._lose_plugin(pod)
+        self._terminated(pod, 137, phase="Failed")
+
+        def change(status: Object) -> None:
+            status.update(phase="Failed", reason="DeadlineExceeded", message="Pod was active on the node longer than the specified deadline")
+
+        self.context.set_status(resource(PODS), pod, change, MANAGER)
+        self.context.event(pod, "Pod", "DeadlineExceeded", "Pod was active on the node longer than specified deadline")
+
+    def _reboot(self, pod: Object) -> None:
+        """After the node came back every container is started anew."""
+        runtime = self._runtime(pod["metadata"]["uid"])
+        self._lose_plugin(pod)
+        if runtime["stage"] == "waiting":
+            self._note(pod, boot=self.context.section["boots"], stage="creating")
+            return
+        self._note(pod, boot=self.context.section["boots"], stage="exited", code=255)
+        self._terminated(pod, 255)
+        self.context.event(pod, "Pod", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
+        if pod["spec"]["restartPolicy"] != "Never":
+            found = self.context.store.get(resource(PODS), pod["metadata"]["namespace"], pod["metadata"]["name"])
+            self._start(found or pod)
+
+    def _grace(self, pod: Object) -> float:
+        stage = self._runtime(pod["metadata"]["uid"]).get("stage", "new")
+        if stage != "running" or device_plugin.is_plugin(pod["spec"]["containers"][0]["image"]):
+            return 0.5
+        return float(pod["metadata"].get("deletionGracePeriodSeconds") or 0) + 0.7
+
+    def _kill(self, pod: Object) -> None:
+        name = pod["spec"]["containers"][0]["name"]
+        if self._runtime(pod["metadata"]["uid"]).get("stage") == "running":
+            self._pod_event(pod, "Killing", f"Stopping container {name}")
+        self._lose_plugin(pod)
+        found = self.context.store.get(resource(PODS), pod["metadata"]["namespace"], pod["metadata"]["name"])
+        if found:
+            self.context.store.remove(resource(PODS), found)
+        self.context.store.on_change()
+
+    def _lose_plugin(self, pod: Object) -> None:
+        with self.context.station.changed():
+            device_plugin.plugin_gone(self.context, pod["metadata"]["uid"])
+
+    # --- writing status ---
+
+    def _pod_event(self, pod: Object, reason: str, message: str, *, warning: bool = False) -> None:
+        name = pod["spec"]["containers"][0]["name"]
+        self.context.event(pod, "Pod", reason, message, warning=warning, field_path=f"spec.containers{{{name}}}")
+
+    def _waiting(self, pod: Object, reason: str, message: str, *, stage: str = "waiting", phase: str = "Pending") -> None:
+        self._note(pod, stage=stage)
+        restarts = self._runtime(pod["metadata"]["uid"]).get("restarts", 0)
+        self._status(pod, {"phase": phase}, {"waiting": {"reason": reason, "message": message}}, restarts=restarts)
+
+    def _terminated(self, pod: Object, code: int, *, message: str = "", reason: str = "", phase: str = "Running") -> None:
+        self._lose_plugin(pod)
+        runtime = self._runtime(pod["metadata"]["uid"])
+        ended: Object = {"exitCode": code, "reason": reason or ("Completed" if code == 0 else "Error")}
+        if message:
+            ended["message"] = message
+        started = "1970-01-01T00:00:00Z" if reason == "StartError" else runtime.get("started", self.context.stamp())
+        ended.update(startedAt=started, finishedAt=self.context.stamp(), containerID=_container_id(pod, runtime.get("restarts", 0)))
+        self._status(pod, {"phase": phase}, {"terminated": ended}, restarts=runtime.get("restarts", 0), code=code)
+
+    def _status(
+        self, pod: Object, fields: Object, state: Object, *, ready: bool = False, sandbox: bool = True, restarts: int = 0, code: int | None = None
+    ) -> None:
+        finished = code if code is not None and pod["spec"]["restartPolicy"] == "Never" else None
+        alive = "terminated" not in state and fields["phase"] == "Running"
+
+        def change(status: Object) -> None:
+            known = (status.get("containerStatuses") or [{}])[0]
+            address = self._address(pod) if sandbox else ""
+            status.update(fields, observedGeneration=pod["metadata"].get("generation", 1))
+            status["conditions"] = self._conditions(pod, status.get("conditions") or [], ready, sandbox, finished)
+            status.update(hostIP=bootstrap.NODE_ADDRESS, hostIPs=[{"ip": bootstrap.NODE_ADDRESS}])
+            if address and fields["phase"] == "Running":
+                status.update(podIP=address, podIPs=[{"ip": address}])
+            status.setdefault("startTime", self.context.stamp())
+            status["containerStatuses"] = [self._container_status(pod, known, state, ready, restarts, alive)]
+            status.setdefault("resources", {})
+
+        self.context.set_status(resource(PODS), pod, change, MANAGER)
+
+    def _address(self, pod: Object) -> str:
+        if pod["spec"].get("hostNetwork"):
+            return bootstrap.NODE_ADDRESS
+        digest = hashlib.sha256(pod["metadata"]["uid"].encode()).digest()
+        return f"10.244.0.{2 + digest[0] % 250}"
+
+    def _conditions(self, pod: Object, known: list[Object], ready: bool, sandbox: bool, finished: int | None) -> list[Object]:
+        names = ", ".join(container["name"] for container in pod["spec"]["containers"])
+        unready: Object = {"reason": "ContainersNotReady", "message": f"containers with unready status: [{names}]"}
+        if finished is not None:
+            unready = {"reason": "PodCompleted" if finished == 0 else "PodFailed"}
+        wanted: list[tuple[str, bool, Object]] = [
+            ("PodReadyToStartContainers", sandbox, {}),
+            ("Initialized", True, {"reason": "PodCompleted"} if finished == 0 else {}),
+            ("Ready", ready, {} if ready else unready),
+            ("ContainersReady", ready, {} if ready else unready),
+            ("PodScheduled", True, {}),
+        ]
+        return [self._condition(kind, value, extra, known, pod) for kind, value, extra in wanted]
+
+    def _condition(self, kind: str, value: bool, extra: Object, known: list[Object], pod: Object) -> Object:
+        text = "True" if value else "False"
+        old = next((entry for entry in known if entry["type"] == kind), None)
+        since = old["lastTransitionTime"] if old and old["status"] == text else self.context.stamp()
+        generation = pod["metadata"].get("generation", 1)
+        return {"type": kind, "observedGeneration": generation, "status": text, "lastProbeTime": None, "lastTransitionTime": since, **extra}
+
+    def _container_status(self, pod: Object, known: Object, state: Object, ready: bool, restarts: int, alive: bool) -> Object:
+        container = pod["spec"]["containers"][0]
+        last: Object = copy.deepcopy(known.get("lastState") or {})
+        before = known.get("state") or {}
+        if "terminated" in before and "terminated" not in state:
+            last = {"terminated": before["terminated"]}
+        started = "running" in state
+        made: Object = {"name": container["name"], "state": state, "lastState": last, "ready": ready, "restartCount": restarts, "image": container["image"]}
+        made["imageID"] = f"docker://sha256:{hashlib.sha256(container['image'].encode()).hexdigest()}" if started or "terminated" in state else ""
+        if made["imageID"] and "terminated" not in state:
+            made["containerID"] = _container_id(pod, restarts)
+        elif "terminated" in state:
+            made["containerID"] = state["terminated"]["containerID"]
+        made["started"] = started
+        if started or "terminated" in state:
+            made["resources"] = copy.deepcopy(container.get("resources") or {})
+        self._granted(pod, container, made, started)
+        made["volumeMounts"] = [{**mount, **({"recursiveReadOnly": "Disabled"} if mount.get("readOnly") else {})} for mount in container.get("volumeMounts") or []]
+        return made
+
+    def _granted(self, pod: Object, container: Object, made: Object, started: bool) -> None:
+        asked = {name: amount for name, amount in ((container.get("resources") or {}).get("requests") or {}).items() if "/" in name}
+        if not asked:
+            return
+        if made["imageID"]:
+            made["allocatedResources"] = dict(asked)
+        gpus = (self.context.station.state.get("windows") or {}).get("gpus") or []
+        identity = gpus[0]["uuid"] if gpus else "all"
+        made["allocatedResourcesStatus"] = [
+            {"name": name, "resources": [{"resourceID": identity, "health": "Healthy"}] * int(quantity(amount))} for name, amount in asked.items()
+        ]
+
+    # --- the node ---
+
+    def _node_steps(self) -> Iterator[Step]:
+        node = self.context.node()
+        wanted = self._node_resources(node)
+        if wanted != (node["status"]["capacity"], node["status"]["allocatable"]):
+            yield Step("node-resources", str(wanted), 0.3, self._write_resources)
+        ready = bootstrap.READY if self.context.knobs.get("node_ready", True) else bootstrap.NOT_READY
+        current = next(entry for entry in node["status"]["conditions"] if entry["type"] == "Ready")
+        if (current["status"], current["reason"]) != ready[:2]:
+            yield Step("node-ready", ready[1], 0.1, lambda: self._write_ready(*ready))
+        for name, entry in device_plugin.devices(self.context).items():
+            if entry["count"] and not entry["healthy"] and entry.get("pod") is None:
+                yield Step(f"devices-{name}", "expire", DEVICES_EXPIRE, self._expirer(name))
+
+    def _node_resources(self, node: Object) -> tuple[Object, Object]:
+        capacity, allocatable = dict(node["status"]["capacity"]), dict(node["status"]["allocatable"])
+        for name, entry in device_plugin.devices(self.context).items():
+            capacity[name], allocatable[name] = str(entry["count"]), str(entry["healthy"])
+        return capacity, allocatable
+
+    def _write_resources(self) -> None:
+        node = self.context.node()
+        capacity, allocatable = self._node_resources(node)
+
+        def change(status: Object) -> None:
+            status.update(capacity=capacity, allocatable=allocatable)
+
+        self.context.set_status(resource("nodes"), node, change, MANAGER)
+
+    def _write_ready(self, value: str, reason: str, message: str) -> None:
+        node = self.context.node()
+        name = node["metadata"]["name"]
+
+        def change(status: Object) -> None:
+            for entry in status["conditions"]:
+                if entry["type"] == "Ready":
+                    now = self.context.stamp()
+                    entry.update(status=value, reason=reason, message=message, lastTransitionTime=now, lastHeartbeatTime=now)
+
+        self.context.set_status(resource("nodes"), node, change, MANAGER)
+        taints = [{"key": "node.kubernetes.io/not-ready", "effect": effect} for effect in ("NoSchedule", "NoExecute")] if value != "True" else []
+
+        def taint(found: Object) -> None:
+            found["spec"]["taints"] = [entry for entry in found["spec"].get("taints") or [] if entry["key"] != "node.kubernetes.io/not-ready"] + taints
+
+        self.context.registry.edit(resource("nodes"), "", name, taint, "kube-controller-manager")
+        self.context.event(self.context.node(), "Node", "NodeReady" if value == "True" else "NodeNotReady", f"Node {name} status is now: {reason and ('NodeReady' if value == 'True' else 'NodeNotReady')}")
+
+    def _expirer(self, name: str) -> Callable[[], None]:
+        def expire() -> None:
+            with self.context.station.changed():
+                device_plugin.devices(self.context)[name]["count"] = 0
+
+        return expire
+
+
+def _container_id(pod: Object, restarts: int) -> str:
+    return "docker://" + hashlib.sha256(f"{pod['metadata']['uid']}/{restarts}".encode()).hexdigest()
+
+
+def _reference(image: str) -> tuple[str, str, str]:
+    """(registry host, path, tag)"""
+    first, _, rest = image.partition("/")
+    host, path = (first, rest) if rest and ("." in first or ":" in first or first == "localhost") else ("registry-1.docker.io", image)
+    if "@" in path:
+        path, tag = path.split("@", 1)
+        return host, path.split(":")[0], tag
+    name, _, tag = path.partition(":")
+    return host, name, tag or "latest"
+
+
+def _short(image: str) -> str:
+    """docker.io/library/busybox:latest, busybox:latest and busybox are one image."""
+    for prefix in ("docker.io/library/", "docker.io/"):
+        if image.startswith(prefix):
+            image = image[len(prefix) :]
+    return image if ":" in image.rsplit("/", 1)[-1] or "@" in image else f"{image}:latest"
