@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: wsl
 short_description: Become another user of a WSL distribution without a password
-version_added: 1.0.0
+version_added: 0.1.0
 author:
   - gpudev.workstation contributors (@gpudev)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: wsl
 short_description: Run tasks inside a WSL distribution through the Windows host's own connection
-version_added: 1.0.0
+version_added: 0.1.0
 author:
   - gpudev.workstation contributors (@gpudev)
 description:
