@@ -116,4 +116,11 @@ ENTRIES: t.Tuple[Entry, ...] = (
         remedy="Look at the desktop of the workstation: a dialog may wait for an answer. Then run again.",
         reference="https://github.com/docker/for-win/issues/14510",
     ),
+    Entry(
+        code="DESKTOP-014",
+        layer="docker",
+        cause="Docker Desktop {version} could not be stopped, so its settings were not touched.",
+        remedy="Quit Docker Desktop on the desktop of the workstation (its icon, Quit), then run again. Releases before 4.37 can only be stopped so.",
+        reference="https://docs.docker.com/desktop/features/desktop-cli/",
+    ),
 )

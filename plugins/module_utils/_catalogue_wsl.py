@@ -191,4 +191,11 @@ ENTRIES: t.Tuple[Entry, ...] = (
         remedy="Put the word 'reboot' into workstation_allow, or restart Windows by hand, and run again.",
         reference="https://learn.microsoft.com/windows/wsl/install",
     ),
+    Entry(
+        code="WSL-022",
+        layer="wsl",
+        cause="wsl.exe could not do what was asked.",
+        remedy="Read what it said. The same command, typed in a PowerShell of that user on the workstation, shows whether it fails there as well.",
+        reference="https://learn.microsoft.com/windows/wsl/troubleshooting",
+    ),
 )

@@ -75,7 +75,7 @@ def nvidia_driver(seen: Seen) -> NvidiaDriver:
     gpus = tuple(parse_rows(told.stdout)) if told.ok else ()
     if gpus:
         return NvidiaDriver(gpus, "nvidia-smi")
-    return NvidiaDriver(tuple(_from_adapters(seen["adapters"].rows())), "display adapter", _problem(told))
+    return NvidiaDriver(tuple(from_adapters(seen["adapters"].rows())), "display adapter", _problem(told))
 
 
 def _problem(told: Native) -> str:
@@ -93,7 +93,7 @@ def parse_rows(text: str) -> t.List[WindowsGpu]:
     return gpus
 
 
-def _from_adapters(rows: t.Iterable[t.Mapping[str, t.Any]]) -> t.Iterator[WindowsGpu]:
+def from_adapters(rows: t.Iterable[t.Mapping[str, t.Any]]) -> t.Iterator[WindowsGpu]:
     for row in rows:
         name = str(row.get("Name") or "")
         if "nvidia" in name.casefold():

@@ -210,7 +210,7 @@ def _of_distribution(found: Wsl, distribution: str, user: str) -> t.Iterator[Fin
         yield CATALOGUE["WSL-006"].finding(f"default: {found.default.name}", default=found.default.name, distribution=ours.name)
 
 
-def recognised(text: str, otherwise: str = "WSL-015") -> Finding:
+def recognised(text: str, otherwise: str = "WSL-022") -> Finding:
     """The finding for something wsl.exe said; error codes are not localised, sentences are."""
     entry = CATALOGUE.recognise(text) or CATALOGUE[otherwise]
     return entry.finding(CATALOGUE.excerpt(entry, text) if entry.patterns else text)

@@ -101,7 +101,8 @@ def distribution_command(found: Wsl, wanted: Wanted) -> Item:
     if not wanted.rootfs:
         words: t.Tuple[str, ...] = ("--install", "--distribution", name, "--no-launch")
     elif older(found.version, FIRST_FROM_FILE):
-        words = ("--import", name, f"%LOCALAPPDATA%\\wsl\\{name}", wanted.rootfs, "--version", "2")
+        profile = found.wslconfig_path.rpartition("\\")[0]
+        words = ("--import", name, f"{profile}\\AppData\\Local\\wsl\\{name}", wanted.rootfs, "--version", "2")
     else:
         words = ("--install", "--from-file", wanted.rootfs, "--name", name, "--no-launch")
     return wsl_command(*words, timeout=SECONDS_TO_INSTALL, executable=found.executable)

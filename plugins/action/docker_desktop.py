@@ -1,0 +1,204 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""docker_desktop: installed above the gate, its settings merged, running in the session of its user."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+
+from ansible_collections.gpudev.workstation.plugins.module_utils import _docker_desktop, _docker_desktop_plan, _windows_driver, _windows_user
+from ansible_collections.gpudev.workstation.plugins.module_utils._docker_desktop import CATALOGUE, DockerDesktop
+from ansible_collections.gpudev.workstation.plugins.module_utils._docker_desktop_plan import INSTALL, SETTINGS, UPGRADE, Step, Wanted
+from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer, Item
+from ansible_collections.gpudev.workstation.plugins.module_utils._layers import BROKEN, CHANGED, DRIFT, NEEDS_CONSENT, NEEDS_LOGON, OK, Finding, Layer
+from ansible_collections.gpudev.workstation.plugins.module_utils._result import result
+from ansible_collections.gpudev.workstation.plugins.module_utils._versions import older
+from ansible_collections.gpudev.workstation.plugins.module_utils._wait import DeadlinePassed, wait_until
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import ALLOW, Arguments, WindowsAction, ask_named
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation
+
+POLL_SECONDS = 3.0
+
+
+class Stopped(Exception):
+    """A step did not lead where it should; the layer says why."""
+
+    def __init__(self, summary: str, code: str, symptom: str, found: DockerDesktop, **details: t.Any) -> None:
+        super().__init__(summary)
+        finding = CATALOGUE[code].finding(symptom, **details)
+        self.layer = Layer("docker", CATALOGUE[code].status or BROKEN, summary, found.as_dict(), [finding])
+
+
+class ActionModule(WindowsAction):
+    ARGUMENTS: t.ClassVar[dict[str, dict[str, t.Any]]] = {
+        "state": {"type": "str", "default": "running", "choices": ["running"]},
+        "installer": {"type": "str", "default": ""},
+        "installer_sha256": {"type": "str", "default": ""},
+        "min_version": {"type": "str", "default": _docker_desktop.MINIMUM},
+        "settings": {"type": "dict", "default": {}},
+        "integration": {"type": "list", "elements": "str", "default": []},
+        "start_timeout": {"type": "int", "default": 300},
+        "windows_user": {"type": "str", "default": ""},
+        "allow": ALLOW,
+    }
+    LAYER = "docker"
+
+    def converge(self, station: Workstation, arguments: Arguments) -> dict[str, t.Any]:
+        wanted = _wanted(arguments)
+        self._user, self._driver, found = self._look(station, arguments["windows_user"])
+        refusal = self._user.refusal()
+        if refusal is not None:
+            return result([refusal], changed=False, check_mode=self.check_mode)
+        steps = _docker_desktop_plan.plan(found, wanted)
+        if not steps:
+            return self._told(found, self._healthy(found, wanted, OK, "runs"), changed=False)
+        obstacle = self._obstacle(found, steps, wanted)
+        if obstacle is not None:
+            return self._told(found, obstacle, changed=False)
+        diff = self.diff(_docker_desktop_plan.managed(found), _docker_desktop_plan.predicted(found, wanted, steps))
+        if self.check_mode:
+            return self._told(found, self._predicted(found, steps), changed=True, diff=diff)
+        return self._apply(station, arguments, wanted, found, diff)
+
+    def _obstacle(self, found: DockerDesktop, steps: list[Step], wanted: Wanted) -> Layer | None:
+        impossible = _docker_desktop_plan.impossible(found, wanted, self._driver)
+        if impossible:
+            return Layer("docker", BROKEN, "Docker Desktop cannot be brought to the declared state", found.as_dict(), impossible)
+        missing = _docker_desktop_plan.refused(found, steps, wanted, self._driver)
+        if missing:
+            return Layer("docker", NEEDS_CONSENT, _in_words("needed", steps), found.as_dict(), missing)
+        return None
+
+    def _predicted(self, found: DockerDesktop, steps: list[Step]) -> Layer:
+        if self._user.is_logged_on:
+            return Layer("docker", DRIFT, _in_words("would be done", steps), found.as_dict())
+        finding = CATALOGUE["DESKTOP-005"].finding(_logged_on(self._user), user=self._user.connected)
+        return Layer("docker", NEEDS_LOGON, _in_words("would be done after logon", steps), found.as_dict(), [finding])
+
+    def _apply(self, station: Workstation, arguments: Arguments, wanted: Wanted, found: DockerDesktop, diff: dict[str, t.Any] | None) -> dict[str, t.Any]:
+        """Step after step, planned anew after each: an upgrade may have another settings file, a stop writes settings back."""
+        done: list[Step] = []
+        try:
+            while True:
+                step = next(iter(_docker_desktop_plan.plan(found, wanted)), None)
+                if step is None or step.kind in {taken.kind for taken in done}:
+                    break
+                self.progress(f"Docker Desktop: {step.why}")
+                found = self._take(station, arguments, wanted, found, step)
+                done.append(step)
+        except Stopped as stop:
+            return self._told(found, stop.layer, changed=bool(done), diff=diff)
+        left = _docker_desktop_plan.plan(found, wanted)
+        if left:
+            finding = CATALOGUE["DESKTOP-014"].finding(f"still owed: {_in_words('', left)}", version=found.version)
+            return self._told(found, Layer("docker", BROKEN, "a step had no effect", found.as_dict(), [finding]), changed=True, diff=diff)
+        return self._told(found, self._healthy(found, wanted, CHANGED, _in_words("done", done)), changed=True, diff=diff)
+
+    def _take(self, station: Workstation, arguments: Arguments, wanted: Wanted, found: DockerDesktop, step: Step) -> DockerDesktop:
+        if step.kind in (INSTALL, UPGRADE):
+            return self._install(station, arguments, wanted, found)
+        if step.kind == SETTINGS:
+            return self._write_settings(station, wanted, found)
+        return self._start(station, found, arguments["start_timeout"])
+
+    def _look(self, station: Workstation, declared_user: str) -> tuple[_windows_user.WindowsUser, str, DockerDesktop]:
+        questions = {**_windows_user.questions(), "adapters": _windows_driver.questions()["adapters"], **_docker_desktop.questions()}
+        _none, seen = ask_named(station, questions)
+        driver = next((gpu.driver_version for gpu in _windows_driver.from_adapters(seen["adapters"].rows())), "")
+        return _windows_user.windows_user(seen, declared_user), driver, _docker_desktop.docker_desktop(seen)
+
+    def _do(self, station: Workstation, *steps: Item) -> tuple[list[Answer], DockerDesktop]:
+        answers, seen = ask_named(station, _docker_desktop.questions(), steps)
+        return answers, _docker_desktop.docker_desktop(seen)
+
+    def _install(self, station: Workstation, arguments: Arguments, wanted: Wanted, found: DockerDesktop) -> DockerDesktop:
+        digest, declared = self.checksum(wanted.installer), arguments["installer_sha256"].lower()
+        if digest is None:
+            raise Stopped("the installer is missing", "DESKTOP-012", wanted.installer, found, path=wanted.installer)
+        if declared and digest != declared:
+            raise Stopped("the installer has another checksum", "DESKTOP-011", f"SHA-256 {digest}", found, path=wanted.installer, found=digest, wanted=declared)
+        self.progress("Docker Desktop: its installer runs, which takes minutes")
+        (answer,), after = self._do(station, _docker_desktop_plan.install_command(wanted))
+        if not after.installed or older(after.version, wanted.min_version):
+            symptom = f"{wanted.installer}: {answer.native().told()}"
+            raise Stopped("the installation did not succeed", "DESKTOP-010", symptom, after, path=wanted.installer, version=after.version or "none")
+        return after
+
+    def _write_settings(self, station: Workstation, wanted: Wanted, found: DockerDesktop) -> DockerDesktop:
+        if found.processes:
+            found = self._stop(station, found)
+        if not _docker_desktop_plan.keys_to_change(found.settings, wanted):
+            return found
+        (written,), after = self._do(station, _docker_desktop_plan.write_command(found, wanted))
+        written.required()
+        return after
+
+    def _stop(self, station: Workstation, found: DockerDesktop) -> DockerDesktop:
+        if older(found.version, _docker_desktop_plan.FIRST_WITH_COMMAND):
+            raise Stopped("it has to be stopped by hand", "DESKTOP-014", f"Docker Desktop {found.version} runs", found, version=found.version)
+        (answer,), after = self._do(station, _docker_desktop_plan.stop_command(found))
+        self._require_session(answer, after, _docker_desktop_plan.SECONDS_TO_STOP)
+        if after.processes:
+            told = "; ".join(inner.native().told() for inner in answer.in_session())
+            raise Stopped("it did not stop", "DESKTOP-014", f"docker desktop stop: {told}", after, version=after.version)
+        return after
+
+    def _start(self, station: Workstation, found: DockerDesktop, seconds: int) -> DockerDesktop:
+        if found.processes:
+            try:
+                return self._until_it_answers(station, "the engine of Docker Desktop, which is starting already", seconds / 2)
+            except DeadlinePassed as late:
+                found = self._stop(station, late.last)
+        (answer,), after = self._do(station, _docker_desktop_plan.start_command(found))
+        self._require_session(answer, after, _docker_desktop_plan.SECONDS_TO_LAUNCH)
+        try:
+            return after if after.running else self._until_it_answers(station, "the engine of Docker Desktop", seconds)
+        except DeadlinePassed as late:
+            symptom, user = f"docker version: {late.last.engine_told}", self._user.connected
+            raise Stopped("its engine does not answer", "DESKTOP-006", symptom, late.last, user=user, seconds=seconds) from late
+
+    def _until_it_answers(self, station: Workstation, awaited: str, seconds: float) -> DockerDesktop:
+        def tell(_seen: DockerDesktop, left: float) -> None:
+            self.progress(f"Docker Desktop: awaiting {awaited}, {left:.0f} s left")
+
+        return wait_until(awaited, lambda: self._do(station)[1], lambda seen: seen.running, seconds, every=POLL_SECONDS, on_look=tell)
+
+    def _require_session(self, answer: Answer, found: DockerDesktop, seconds: int) -> None:
+        told, user = answer.required(), self._user.connected
+        if not told.get("logged_on"):
+            raise Stopped("its user is not logged on", "DESKTOP-005", _logged_on(self._user), found, user=user)
+        if not told.get("finished"):
+            raise Stopped("a step in the session of its user hangs", "DESKTOP-013", "the scheduled task did not end", found, user=user, seconds=seconds)
+
+    def _healthy(self, found: DockerDesktop, wanted: Wanted, status: str, what: str) -> Layer:
+        findings: list[Finding] = _docker_desktop.release_findings(found, wanted.min_version, self._driver)
+        summary = f"Docker Desktop {found.version} {what}, engine {found.engine.get('version', 'unknown')}"
+        return Layer("docker", status, summary, found.as_dict(), findings)
+
+    def _told(self, found: DockerDesktop, layer: Layer, changed: bool, diff: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        return result([layer], changed=changed, check_mode=self.check_mode, diff=diff, docker_desktop=found.as_dict())
+
+
+def _wanted(arguments: Arguments) -> Wanted:
+    digest = arguments["installer_sha256"]
+    if digest and (len(digest) != 64 or set(digest.lower()) - set("0123456789abcdef")):
+        raise AnsibleActionFail(f"installer_sha256 '{digest}' is no SHA-256: write its 64 hexadecimal digits.")
+    return Wanted(
+        min_version=arguments["min_version"],
+        installer=arguments["installer"],
+        settings=arguments["settings"],
+        integration=tuple(arguments["integration"]),
+        allow=frozenset(arguments["allow"]),
+    )
+
+
+def _logged_on(user: _windows_user.WindowsUser) -> str:
+    return f"logged on: {', '.join(user.logged_on) or 'nobody'}"
+
+
+def _in_words(what: str, steps: t.Sequence[Step]) -> str:
+    told = "; ".join(step.why for step in steps)
+    return f"{what}: {told}" if what else told

@@ -1,0 +1,64 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""host_info: everything the chain needs to know of the Windows side, in one round trip; the judging is pure Python."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.gpudev.workstation.plugins.module_utils import _docker_desktop, _windows, _windows_driver, _windows_user, _wsl
+from ansible_collections.gpudev.workstation.plugins.module_utils._console import decoded
+from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer
+from ansible_collections.gpudev.workstation.plugins.module_utils._result import result
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import Arguments, WindowsAction, ask_named
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation
+
+
+class ActionModule(WindowsAction):
+    ARGUMENTS: t.ClassVar[dict[str, dict[str, t.Any]]] = {
+        "windows_user": {"type": "str", "default": ""},
+        "distribution": {"type": "str", "default": ""},
+        "min_build": {"type": "int"},
+        "min_driver_version": {"type": "str"},
+        "min_wsl_version": {"type": "str", "default": _wsl.MINIMUM},
+        "min_docker_desktop_version": {"type": "str", "default": _docker_desktop.MINIMUM},
+    }
+    READ_ONLY = True
+
+    def converge(self, station: Workstation, arguments: Arguments) -> dict[str, t.Any]:
+        questions = {
+            **_windows_user.questions(),
+            **_windows.questions(),
+            **_windows_driver.questions(),
+            **_wsl.questions(),
+            **_docker_desktop.questions(),
+        }
+        _none, seen = ask_named(station, questions)
+        return self._judged(seen, arguments)
+
+    def _judged(self, seen: dict[str, Answer], arguments: Arguments) -> dict[str, t.Any]:
+        user = _windows_user.windows_user(seen, arguments["windows_user"])
+        windows, driver, wsl = _windows.windows(seen), _windows_driver.nvidia_driver(seen), _wsl.wsl(seen)
+        desktop = _docker_desktop.docker_desktop(seen)
+        release = _docker_desktop.release_findings(desktop, arguments["min_docker_desktop_version"], driver.driver_version)
+        layers = [
+            _windows.windows_layer(windows, user, arguments["min_build"]),
+            _windows_driver.nvidia_driver_layer(driver, windows.is_windows_11, arguments["min_driver_version"]),
+            _wsl.wsl_layer(wsl, arguments["distribution"], user.connected, arguments["min_wsl_version"]),
+        ]
+        facts = {
+            "windows": windows.as_dict(),
+            "user": user.as_dict(),
+            "nvidia_driver": driver.as_dict(),
+            "wsl": wsl.as_dict(),
+            "wslconfig": _wslconfig(seen["wslconfig"], wsl.wslconfig_path),
+            "docker_desktop": {**desktop.as_dict(), "findings": [finding.as_dict() for finding in release]},
+        }
+        told = result(layers, changed=False, check_mode=self.check_mode, read_only=True, workstation=facts)
+        return {**told, "ansible_facts": {"workstation_user": user.wanted}}
+
+
+def _wslconfig(answer: Answer, path: str) -> dict[str, t.Any]:
+    content = answer.content()
+    return {"path": path, "exists": answer.exists, "text": None if content is None else decoded(content)}
