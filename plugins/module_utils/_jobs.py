@@ -64,9 +64,10 @@ def start(where: str, work: Work, seconds: float) -> View | None:
     os.makedirs(where, mode=0o700, exist_ok=True)
     lock = os.open(os.path.join(where, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        if not _locked(lock):
+        if not _lock_for_long(lock):
             return None
-        record = {"id": uuid.uuid4().hex, "started": time.time(), "deadline": time.time() + seconds}
+        job = uuid.uuid4().hex
+        record: dict[str, t.Any] = {"id": job, "started": time.time(), "deadline": time.time() + seconds}
         for stale in (_PROGRESS, _RESULT):
             _remove(os.path.join(where, stale))
         _write(os.path.join(where, _RECORD), record)
@@ -80,7 +81,15 @@ def start(where: str, work: Work, seconds: float) -> View | None:
     finally:
         # The child has the same open file: the lock stays as long as it lives.
         os.close(lock)
-    return look(where, record["id"], 0)
+    return look(where, job, 0)
+
+
+def _lock_for_long(descriptor: int) -> bool:
+    """A look holds the lock for a moment; a job holds it for minutes."""
+    try:
+        return wait_until("lock", lambda: _locked(descriptor), bool, 1.0, every=0.05)
+    except DeadlinePassed:
+        return False
 
 
 def _locked(descriptor: int) -> bool:

@@ -256,6 +256,7 @@ STOPPED = "stopped"
 PAUSED = "paused"
 KUBELET_DOWN = "without kubelet"
 API_DOWN = "without API server"
+API_SILENT = "running, API server silent"
 STALE_KUBECONFIG = "running, kubeconfig stale"
 NOT_READY = "running, node not ready"
 RUNNING = "running"
@@ -326,6 +327,8 @@ def _judge_processes(look: Look) -> str:
         return KUBELET_DOWN
     if status.kubeconfig != "Configured":
         return STALE_KUBECONFIG
+    if not look.node.asked:
+        return API_SILENT
     return RUNNING if look.node.ready else NOT_READY
 
 
