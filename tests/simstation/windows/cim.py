@@ -215,6 +215,7 @@ def _service(name: str, display_name: str, held: str = "Running", mode: str = "A
 def processes(state: State) -> list[Row]:
     """The programs that tell the state of a session, of Docker Desktop and of the WSL VM."""
     rows = [_process("System", 4, 0), _process("winlogon.exe", 700, 1)]
+    boot, vm = files.net_time(state["windows"]["boot_time"]), state["wsl"]["vm"]
     for session in state["windows"]["sessions"]:
         rows.append(_process("explorer.exe", 4000 + session["id"], session["id"], "C:\\Windows\\explorer.exe"))
     desktop = state["docker"]["desktop"]
@@ -224,9 +225,9 @@ def processes(state: State) -> list[Row]:
         rows.append(_process("com.docker.backend.exe", 5104, 1, folder + "resources\\com.docker.backend.exe"))
     if state["wsl"]["package"]:
         rows.append(_process("wslservice.exe", 3200, 0, "C:\\Program Files\\WSL\\wslservice.exe"))
-    if state["wsl"]["vm"]:
-        rows.append(_process("vmmemWSL", 6000, 0))
-    return rows
+    if vm:
+        rows.append({**_process("vmmemWSL", 6000, 0), "CreationDate": files.net_time(vm["started"])})
+    return [{"CreationDate": boot, **row} for row in rows]
 
 
 def _process(name: str, number: int, session: int, path: str | None = None) -> Row:

@@ -25,7 +25,7 @@ SECONDS_TO_START = 30
 SECONDS_TO_STOP = 8
 SECONDS_TO_INSTALL = 120
 MINIMUM_WSL = (2, 1, 5)
-INSTALLER_FLAGS = ("install", "--quiet", "--accept-license", "--always-run-service", "--no-windows-containers", "--user")
+INSTALLER_FLAGS = ("install", "--quiet", "--accept-license", "--always-run-service", "--no-windows-containers")
 INSTALLER_VALUES = ("--backend", "--installation-dir", "--allowed-org")
 # samples/windows/docker_version_desktop_*.txt: product -> (build, engine, API, Go, client commit, server commit, client built, server built)
 RELEASES = {
@@ -262,7 +262,7 @@ def installer_exe(call: Invocation) -> Completed:
     with call.station.changed() as state:
         state["docker"]["desktop"] = {
             "version": installer["version"],
-            "scope": "user" if "--user" in arguments else "machine",
+            "scope": "machine",
             "installed_by": call.user,
             "running": False,
             "starting": False,

@@ -26,6 +26,7 @@ Item = dict[str, Any]
 PROGRAM_FAMILIES = (builtin_programs, docker_desktop)
 MAX_FILE_CONTENT = 1048576
 DEFAULT_TIMEOUT = 30
+DEFAULT_SESSION_TIMEOUT = 60
 POWERSHELL_VERSION = "5.1.26100.4202"
 
 
@@ -166,7 +167,7 @@ def _native(path: str, rc: int | None, stdout: bytes, stderr: bytes, seconds: fl
 
 
 def in_session(caller: Caller, item: Item) -> dict[str, Any]:
-    return session.run_in_session(caller.station, required(item, "items"), item.get("timeout", DEFAULT_TIMEOUT))
+    return session.run_in_session(caller.station, caller.user, required(item, "items"), item.get("timeout", DEFAULT_SESSION_TIMEOUT))
 
 
 # --- changes -----------------------------------------------------------------------------------------------------------------
@@ -186,6 +187,8 @@ def write_file(caller: Caller, item: Item) -> dict[str, Any]:
         wanted = files.sha256(data)
         if found == wanted:
             return {"changed": False, "sha256": wanted, "backup": None}
+        if item.get("make_folder", False):
+            files.make_folder(station, path.rpartition("\\")[0])
         write_temporary(station, path)
         backup = swap(station, path, entry, bool(item.get("backup", True)))
         files.put(station, path, data)

@@ -13,21 +13,20 @@ from ..station import Station, UnknownRequest, timestamp
 
 State = dict[str, Any]
 SECONDS_TO_ENABLE_FEATURE = 10
+# For so long the language waits for a task that has not begun, before it says that nobody is logged on.
+SECONDS_TASK_IS_GIVEN = 15
 SECONDS_TO_BOOT = 16
 
 
-def active(state: State) -> dict[str, Any] | None:
-    """The session at the console."""
-    for session in state["windows"]["sessions"]:
-        if session["state"] == "Active":
-            return session
-    return None
+def session_of(state: State, user: str) -> dict[str, Any] | None:
+    return next((session for session in state["windows"]["sessions"] if session["user"] == user), None)
 
 
-def run_in_session(station: Station, items: list[dict[str, Any]], timeout: float) -> dict[str, Any]:
-    """The items, as a scheduled task would run them on the desktop of the logged-on user."""
-    session = active(station.state)
+def run_in_session(station: Station, user: str, items: list[dict[str, Any]], timeout: float) -> dict[str, Any]:
+    """The items, as a scheduled task of the connecting user runs them on that user's desktop; it stays ready while there is none."""
+    session = session_of(station.state, user)
     if session is None:
+        station.pause(min(timeout, SECONDS_TASK_IS_GIVEN))
         return {"logged_on": False, "user": None, "finished": False, "answers": []}
     found = {"logged_on": True, "user": f"{station.state['windows']['computer_name']}\\{session['user']}", "finished": False, "answers": []}
     outcome: list[dict[str, Any] | UnknownRequest] = []
