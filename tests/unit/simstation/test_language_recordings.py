@@ -106,7 +106,8 @@ def prepare(station: Station, file: str, row: dict[str, Any]) -> None:
 
 
 def put(station: Station, path: str, content: str, row: dict[str, Any]) -> None:
-    entry = station.state["windows"]["files"][path] = {"content": content, "written": "2026-11-21T05:22:06.114187Z"}
+    entry: dict[str, Any] = {"content": content, "written": "2026-11-21T05:22:06.114187Z"}
+    station.state["windows"]["files"][path] = entry
     if row.get("given_attributes") == "read-only":
         entry["attributes"] = ["read-only"]
     if "given_held_open" in row and path in {environment.expand(station.state, "dev", given) for given in row["given"]}:
