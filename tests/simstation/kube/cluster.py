@@ -16,6 +16,7 @@ from .bootstrap import bootstrap
 from .certificates import Certificates
 from .engine import Context, Engine
 from .kubelet import Kubelet
+from .registry import Registry
 from .scheduler import Scheduler
 from .server import Server
 from .store import Store, resource
@@ -61,8 +62,6 @@ class Cluster:
     def __init__(self, station: Any, name: str, certificates: Path) -> None:
         self.station = station
         self.name = name
-        with station.lock:
-            station.state.setdefault("clusters", {}).setdefault(name, {})
         self.certificates = Certificates(Path(certificates), name)
         self._guard = threading.RLock()
         self._server: Server | None = None
@@ -71,6 +70,8 @@ class Cluster:
 
     def _prepare(self) -> None:
         """The parts over the section of the document; anew after each stop, because watches and timers end with it."""
+        with self.station.lock:
+            self.station.state.setdefault("clusters", {}).setdefault(self.name, {})
         self._store = Store(self.station, self.name)
         self._context = Context(self.station, self._store)
         self._engine = Engine(
@@ -81,7 +82,7 @@ class Cluster:
 
     @property
     def section(self) -> Object:
-        found: Object = self.station.state["clusters"][self.name]
+        found: Object = self.station.state["clusters"].get(self.name, {})
         return found
 
     @property
@@ -96,6 +97,8 @@ class Cluster:
         with self._guard:
             if self._server is not None:
                 return self.port
+            if self.name not in self.station.state["clusters"]:
+                self._prepare()
             self.certificates.ensure()
             self._begin_section()
             self._server = Server(self._api, self.certificates)
@@ -111,10 +114,7 @@ class Cluster:
         """First start: bootstrap. After a stop: the node boots again. Neither: the document goes on where it was."""
         with self.station.lock:
             if not self._store.objects:
-                with self.station.changed():
-                    self.section.update(running=True, boots=0)
-                    self.section.setdefault("revision", 0)
-                bootstrap(self._context)
+                self.create()
             elif not self.section.get("running", True):
                 with self.station.changed():
                     self.section.update(running=True, boots=self.section.get("boots", 0) + 1)
@@ -193,13 +193,10 @@ class Cluster:
     def delete(self) -> None:
         with self._guard:
             self._end()
-            with self.station.changed() as state:
-                state["clusters"].pop(self.name, None)
-                state["clusters"][self.name] = {}
             for path in (*self.certificates.server, *self.certificates.client):
                 path.unlink(missing_ok=True)
             with self.station.changed() as state:
-                del state["clusters"][self.name]
+                state["clusters"].pop(self.name, None)
 
     @property
     def ready(self) -> bool:
@@ -241,14 +238,40 @@ class Cluster:
         if name != ADDON:
             self.station.unknown("minikube addon in the cluster", name)
 
+    # --- images in the node ---
+
+    @property
+    def running(self) -> bool:
+        """What the document says: the node ran when it was written (also when this process does not serve it yet)."""
+        return bool(self.section.get("objects")) and bool(self.section.get("running", False))
+
+    def add_image(self, image: str) -> None:
+        """`minikube image load` or `build`: the node has it from now on."""
+        with self.station.changed():
+            images = self._context.knobs.setdefault("images", [])
+            if image not in images:
+                images.append(image)
+        self._engine.look()
+
+    def remove_image(self, image: str) -> None:
+        with self.station.changed():
+            images = self._context.knobs.setdefault("images", [])
+            if image in images:
+                images.remove(image)
+
     # --- for scenarios and tests ---
 
-    def settle(self, horizon: float = 90.0) -> None:
-        """Before the first start: bootstrap and let the controllers come to rest, in virtual time."""
+    def create(self) -> None:
+        """The objects of a first start, without serving them."""
         if not self._store.objects:
             with self.station.changed():
                 self.section.update(running=True, boots=0)
+                self.section.setdefault("revision", 0)
             bootstrap(self._context)
+
+    def settle(self, horizon: float = 90.0) -> None:
+        """Without serving: let the controllers come to rest in virtual time, so that a station starts with a cluster that has been running."""
+        self.create()
         self._engine.settle(horizon)
 
     def look(self) -> None:
@@ -256,5 +279,13 @@ class Cluster:
         self._engine.look()
 
     @property
-    def registry(self) -> Any:
+    def api(self) -> Api:
+        return self._api
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
+    @property
+    def registry(self) -> Registry:
         return self._context.registry

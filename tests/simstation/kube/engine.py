@@ -178,6 +178,14 @@ class Engine:
         with self.context.store.locked():
             step.run()
 
+    def next_step(self) -> bool:
+        """Run the one step that is due first, whatever its delay; False when nothing is left to do."""
+        steps = self._planned(0.0)
+        if not steps:
+            return False
+        self._run(min(steps, key=lambda entry: entry.delay))
+        return True
+
     def settle(self, horizon: float = 90.0) -> None:
         """Let `horizon` simulated seconds pass at once, in virtual time from now on backwards: the station finds a cluster at rest."""
         start = self.context.station.now() - datetime.timedelta(seconds=horizon)
