@@ -26,10 +26,10 @@ POLL_SECONDS = 3.0
 class Stopped(Exception):
     """A step did not lead where it should; the layer says why."""
 
-    def __init__(self, summary: str, code: str, symptom: str, found: DockerDesktop, **details: t.Any) -> None:
+    def __init__(self, summary: str, code: str, symptom: str, desktop: DockerDesktop, **details: t.Any) -> None:
         super().__init__(summary)
         finding = CATALOGUE[code].finding(symptom, **details)
-        self.layer = Layer("docker", CATALOGUE[code].status or BROKEN, summary, found.as_dict(), [finding])
+        self.layer = Layer("docker", CATALOGUE[code].status or BROKEN, summary, desktop.as_dict(), [finding])
 
 
 class ActionModule(WindowsAction):
