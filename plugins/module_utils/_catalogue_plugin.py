@@ -290,6 +290,15 @@ _CONFIG: tuple[Entry, ...] = (
         patterns=(r"unable to validate flags:",),
         wording="recorded",
     ),
+    Entry(
+        code="PLUGIN-CONFIG-004",
+        layer="device_plugin",
+        cause="The plugin was told not to register with the kubelet (KUBELET_SOCKET is empty), although it says that it did.",
+        remedy="Take KUBELET_SOCKET off the DaemonSet.",
+        reference=f"{_PLUGIN}#configuring-the-nvidia-device-plugin-binary",
+        patterns=(r"Skipping registration with Kubelet",),
+        wording="recorded",
+    ),
 )
 
 _NVML: tuple[Entry, ...] = (
@@ -490,6 +499,15 @@ _HEALTH: tuple[Entry, ...] = (
         remedy="Look the Xid number up, reset or reboot, then delete the plugin's pod.",
         reference="https://docs.nvidia.com/deploy/xid-errors/",
         patterns=(r"XidCriticalError: Xid=\d+", r"device marked unhealthy", r"marked unhealthy:"),
+        wording="recorded",
+    ),
+    Entry(
+        code="PLUGIN-HEALTH-003",
+        layer="device_plugin",
+        cause="The plugin cannot watch the GPU for errors, and counts it as unhealthy therefore.",
+        remedy="Update the driver; or set DP_DISABLE_HEALTHCHECKS=all, which switches the watch off.",
+        reference=f"{_PLUGIN}#configuring-the-nvidia-device-plugin-binary",
+        patterns=(r"unable to determine the supported events for [^\n]*; marking it as unhealthy",),
         wording="recorded",
     ),
     # Said last by a plugin that failed for one of the reasons above, and alone only by one that really saw no GPU.

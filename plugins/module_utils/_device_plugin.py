@@ -249,14 +249,13 @@ def diagnose_log(text: str) -> Diagnosis:
     """What the last start in a plugin's log came to."""
     last_start = max(text.rfind("Starting Plugins."), text.rfind("Loading NVML"), 0)
     current = text[last_start:]
-    registered = current.rfind("Registered device plugin for")
-    found = _recognised(_LOG_CATALOGUE, current[max(registered, 0) :] if registered >= 0 else current)
-    # A whole log may miss the line at which it was cut, and some errors come before it.
-    found = found or (_recognised(_LOG_CATALOGUE, text) if registered < 0 else None)
-    if found is not None:
-        return found
-    really = registered >= 0 and "Skipping registration with Kubelet" not in current
-    return Diagnosis(registered=really, starting=bool(text) and not really)
+    # The program says "Registered" also where it was told not to register.
+    registered = -1 if "Skipping registration with Kubelet" in current else current.rfind("Registered device plugin for")
+    # What came before a registration is over; without one, a cause may stand before the last start too, or the log was cut.
+    found = _recognised(_LOG_CATALOGUE, current[max(registered, 0) :])
+    if found is None and registered < 0:
+        found = _recognised(_LOG_CATALOGUE, text)
+    return found or Diagnosis(registered=registered >= 0, starting=registered < 0)
 
 
 def _recognised(catalogue: Catalogue, text: str) -> Diagnosis | None:

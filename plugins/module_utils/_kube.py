@@ -230,12 +230,14 @@ class Kube:
         query += [("container", container)] if container else []
         query += [("previous", "true")] if previous else []
         try:
-            return self._text("get", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query)
+            text = self._text("get", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query)
         except KubeError as error:
             # 400: waiting to start; 404: gone meanwhile; 500: the node's kubelet has no address or does not answer.
             if error.status in (400, 404, 500):
                 return ""
             raise
+        # The log of a container that was removed meanwhile is a 200 with these words.
+        return "" if text.startswith("unable to retrieve container logs for") else text
 
     def events(self, namespace: str, name: str, kind: str = "Pod") -> list[dict[str, t.Any]]:
         """What happened to one object, oldest first."""

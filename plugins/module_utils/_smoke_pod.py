@@ -126,6 +126,11 @@ def _recognised(text: str, codes: tuple[str, ...]) -> Entry | None:
     return next((entry for entry in CATALOGUE.entries.values() if entry.code.startswith(codes) and entry.matches(text)), None)
 
 
+def why_no_gpu(log: str) -> Entry:
+    """A log without a GPU: nvidia-smi says why, or something else ran."""
+    return _recognised(log, _LOG_CODES) or CATALOGUE["POD-LOG-001"]
+
+
 def why_failed(seen: Progress, log: str) -> Progress:
     """A pod that ran and failed has its cause in its log, whatever its status says."""
     entry = _recognised(log, _LOG_CODES)

@@ -102,7 +102,7 @@ class SmokeTest:
             return self._broken(entry, seen.symptom, exit_code=seen.exit_code, state=seen.state)
         gpus = smoke.gpus_in(log)
         if not gpus:
-            return self._broken(smoke.CATALOGUE["POD-LOG-001"], log or "an empty log")
+            return self._broken(smoke.why_no_gpu(log), log or "an empty log")
         self.returned["gpu"] = gpus[0].as_dict()
         different = smoke.differences(gpus[0], self.expected)
         if different:

@@ -1,0 +1,288 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What device_plugin_fallback does to a cluster, and never does, from recorded objects and logs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.gpudev.workstation.plugins.module_utils import _device_plugin as plugin
+from ansible_collections.gpudev.workstation.plugins.module_utils._kube import UNREACHABLE, KubeError, Readiness
+from ansible_collections.gpudev.workstation.plugins.modules.device_plugin_fallback import converge
+from tests.unit.plugins.fake_cluster import GOOD, NOT_SUPPORTED, FakeCluster, addon, plugin_pod, recorded
+
+OWN = plugin.OWN_NAME
+OWN_UID = f"uid-{OWN}"
+FAST = 0.001
+
+
+def run(cluster: FakeCluster, check_mode: bool = False, **params: Any) -> dict[str, Any]:
+    defaults = {
+        "state": "present",
+        "image": plugin.DEFAULT_IMAGE,
+        "grace": 0,
+        "timeout": 0,
+        "ready_timeout": 0,
+        "repair": True,
+        "context": "gpu",
+        "awaiting": [],
+    }
+    return converge(cluster, {**defaults, **params}, check_mode, FAST)
+
+
+def layer(answer: dict[str, Any]) -> dict[str, Any]:
+    (only,) = answer["layers"]
+    return dict(only)
+
+
+def codes(answer: dict[str, Any]) -> list[str]:
+    return [finding["code"] for finding in layer(answer)["findings"]]
+
+
+def own_comes_up(cluster: FakeCluster, body: dict[str, Any]) -> None:
+    """What controller, kubelet and plugin do about a new DaemonSet."""
+    plugin_pod(cluster, body["metadata"]["uid"], f"{body['metadata']['name']}-bbbbb", GOOD)
+    cluster.gpus("node_1_1")
+
+
+def with_own(node: str = "node_1_1") -> FakeCluster:
+    cluster = FakeCluster(node)
+    cluster.apply(plugin.manifest(plugin.DEFAULT_IMAGE))
+    plugin_pod(cluster, OWN_UID, f"{OWN}-bbbbb", GOOD)
+    cluster.changes.clear()
+    return cluster
+
+
+def test_working_addon_is_left_alone() -> None:
+    cluster = FakeCluster("node_1_1")
+    addon(cluster)
+    answer = run(cluster)
+    assert "failed" not in answer
+    assert (answer["changed"], answer["provider"], answer["allocatable"], answer["version"]) == (False, "addon", 1, "0.20.0")
+    assert cluster.changes == []
+
+
+def test_absent_provider_is_replaced_by_our_own() -> None:
+    cluster = FakeCluster()
+    cluster.when_created = own_comes_up
+    answer = run(cluster)
+    assert layer(answer)["status"] == "changed"
+    assert (answer["changed"], answer["provider"], answer["allocatable"]) == (True, "fallback", 1)
+    assert cluster.real_changes() == [("apply", "DaemonSet", OWN)]
+    assert answer["diff"]["before"] == {}
+    assert answer["diff"]["after"]["spec"]["template"]["spec"]["containers"][0]["image"] == plugin.DEFAULT_IMAGE
+
+
+def test_addon_that_comes_within_the_grace_period_makes_the_fallback_unnecessary() -> None:
+    cluster = FakeCluster()
+
+    def addon_arrives(here: FakeCluster) -> None:
+        addon(here)
+        here.gpus("node_1_1")
+
+    cluster.then = [lambda here: None, lambda here: None, addon_arrives]
+    answer = run(cluster, grace=5)
+    assert (answer["changed"], answer["provider"]) == (False, "addon")
+    assert cluster.changes == []
+
+
+def test_second_run_changes_nothing_although_the_server_rewrote_the_object() -> None:
+    cluster = with_own()
+    live = cluster.objects[("DaemonSet", "kube-system", OWN)]
+    live["metadata"].update(resourceVersion="999", generation=7, managedFields=[{"manager": "kube-controller-manager"}])
+    live["status"] = {"observedGeneration": 7, "desiredNumberScheduled": 1, "numberReady": 1}
+    answer = run(cluster)
+    assert (answer["changed"], layer(answer)["status"]) == (False, "ok")
+    assert cluster.real_changes() == []
+
+
+def test_another_image_is_applied() -> None:
+    cluster = with_own()
+    answer = run(cluster, image="local/k8s-device-plugin:v0.21.0")
+    assert answer["changed"] is True
+    assert cluster.real_changes() == [("apply", "DaemonSet", OWN)]
+    assert answer["diff"]["after"] != answer["diff"]["before"]
+
+
+def test_check_mode_predicts_the_deployment_and_leaves_nothing() -> None:
+    cluster = FakeCluster()
+    answer = run(cluster, check_mode=True, grace=600, ready_timeout=600)
+    assert (answer["changed"], layer(answer)["status"]) == (True, "drift")
+    assert answer["actions"] == [f"apply DaemonSet kube-system/{OWN}"]
+    assert cluster.real_changes() == []
+    assert cluster.objects == {}
+
+
+def test_own_plugin_is_withdrawn_when_the_addon_works_and_the_survivor_is_recreated() -> None:
+    cluster = with_own()
+    addon(cluster)
+
+    def survivor(here: FakeCluster, kind: str, name: str) -> None:
+        # recordings/gpu/two_plugins_after_delete: capacity 1, allocatable 0 until the survivor's pod is made anew.
+        here.gpus("node_1_0" if kind == "DaemonSet" else "node_1_1")
+        if kind == "Pod":
+            plugin_pod(here, "addon", "nvidia-device-plugin-daemonset-ccccc", GOOD)
+
+    cluster.when_deleted = survivor
+    answer = run(cluster)
+    assert cluster.real_changes() == [("delete", "DaemonSet", OWN), ("delete", "Pod", "nvidia-device-plugin-daemonset-aaaaa")]
+    assert (answer["changed"], answer["provider"], answer["allocatable"], layer(answer)["status"]) == (True, "addon", 1, "changed")
+    assert run(cluster)["changed"] is False
+
+
+def test_withdrawal_is_predicted_by_dry_run() -> None:
+    cluster = with_own()
+    addon(cluster)
+    answer = run(cluster, check_mode=True)
+    assert (answer["changed"], layer(answer)["status"]) == (True, "drift")
+    assert answer["actions"] == [f"delete DaemonSet kube-system/{OWN}", "recreate Pod kube-system/nvidia-device-plugin-daemonset-aaaaa"]
+    assert cluster.real_changes() == []
+
+
+def test_own_plugin_stays_beside_an_addon_that_does_not_work() -> None:
+    cluster = with_own()
+    addon(cluster, log=NOT_SUPPORTED)
+    answer = run(cluster)
+    assert (answer["changed"], answer["provider"], layer(answer)["status"]) == (False, "fallback", "ok")
+    assert codes(answer) == ["PLUGIN-TWO-002"]
+
+
+def test_two_foreign_providers_are_refused_and_left_alone() -> None:
+    cluster = FakeCluster("node_1_1")
+    addon(cluster)
+    addon(cluster, name="nvdp", uid="helm", labels={"app.kubernetes.io/name": "nvidia-device-plugin"})
+    answer = run(cluster)
+    assert answer["failed"] is True
+    assert codes(answer) == ["PLUGIN-TWO-001"]
+    assert cluster.changes == []
+
+
+def test_pod_that_failed_nvml_is_recreated_once_and_the_cause_is_told_when_it_fails_again() -> None:
+    cluster = FakeCluster()
+    addon(cluster, log=NOT_SUPPORTED)
+
+    def again(here: FakeCluster, kind: str, name: str) -> None:
+        plugin_pod(here, "addon", "nvidia-device-plugin-daemonset-ccccc", NOT_SUPPORTED)
+
+    cluster.when_deleted = again
+    answer = run(cluster, ready_timeout=60)
+    assert cluster.real_changes() == [("delete", "Pod", "nvidia-device-plugin-daemonset-aaaaa")]
+    assert answer["failed"] is True
+    assert codes(answer) == ["PLUGIN-NVML-004", "PLUGIN-REPAIR-001"]
+    assert "Failed to initialize NVML: Not Supported" in answer["msg"]
+
+
+def test_pod_that_failed_nvml_works_after_its_cause_is_gone() -> None:
+    cluster = FakeCluster()
+    addon(cluster, log=NOT_SUPPORTED)
+
+    def works_now(here: FakeCluster, kind: str, name: str) -> None:
+        plugin_pod(here, "addon", "nvidia-device-plugin-daemonset-ccccc", GOOD)
+        here.gpus("node_1_1")
+
+    cluster.when_deleted = works_now
+    answer = run(cluster)
+    assert (answer["changed"], layer(answer)["status"], answer["allocatable"]) == (True, "changed", 1)
+
+
+def test_repair_false_touches_no_pod() -> None:
+    cluster = FakeCluster()
+    addon(cluster, log=NOT_SUPPORTED)
+    answer = run(cluster, repair=False)
+    assert answer["failed"] is True
+    assert cluster.changes == []
+    assert codes(answer) == ["PLUGIN-NVML-004"]
+
+
+def test_allocatable_that_lags_a_restart_is_waited_for() -> None:
+    cluster = FakeCluster("node_0_0")
+    addon(cluster)
+    cluster.then = [lambda here: None, lambda here: None, lambda here: here.gpus("node_1_1")]
+    answer = run(cluster, grace=5)
+    assert (answer["changed"], layer(answer)["status"]) == (False, "ok")
+    assert cluster.changes == []
+
+
+@pytest.mark.parametrize(("node", "code"), [("node_1_0", "PLUGIN-ALLOC-003"), ("node_0_0", "PLUGIN-ALLOC-002"), ("node_no_key", "PLUGIN-ALLOC-001")])
+def test_registered_plugin_without_allocatable_gpus_is_explained_by_the_numbers(node: str, code: str) -> None:
+    cluster = FakeCluster(node)
+    addon(cluster)
+    answer = run(cluster, repair=False)
+    assert answer["failed"] is True
+    assert codes(answer) == [code]
+
+
+def test_api_server_that_is_not_ready_is_waited_for() -> None:
+    cluster = FakeCluster("node_1_1")
+    addon(cluster)
+    cluster.readiness = [Readiness(False, "[-]etcd failed: reason withheld"), Readiness(False, ""), Readiness(True, "ok")]
+    assert layer(run(cluster, timeout=5))["status"] == "ok"
+
+
+def test_api_server_that_never_becomes_ready_shows_its_failing_checks() -> None:
+    cluster = FakeCluster()
+    cluster.readiness = [Readiness(False, "[+]ping ok\n[-]etcd failed: reason withheld")]
+    answer = run(cluster)
+    assert layer(answer)["status"] == "unreachable"
+    assert "etcd" in answer["msg"]
+    assert codes(answer) == ["PLUGIN-API-004"]
+
+
+class Down(FakeCluster):
+    def readyz(self) -> Readiness:
+        raise KubeError(UNREACHABLE, "get /readyz", "[Errno 111] Connection refused")
+
+
+def test_unreachable_api_fails_the_task_but_is_skipped_where_check_mode_awaits_it() -> None:
+    assert codes(run(Down())) == ["PLUGIN-API-001"]
+    assert run(Down())["failed"] is True
+    awaited = run(Down(), check_mode=True, timeout=600, awaiting=["the cluster would be created"])
+    assert "failed" not in awaited
+    assert layer(awaited)["status"] == "skipped"
+    assert layer(awaited)["summary"] == "cannot be looked at yet: the cluster would be created"
+
+
+def test_missing_right_names_verb_and_resource() -> None:
+    cluster = FakeCluster()
+    text = 'nodes is forbidden: User "viewer" cannot list resource "nodes" in API group "" at the cluster scope'
+    cluster.refuse["Node"] = KubeError("forbidden", "list Node", text, 403)
+    answer = run(cluster)
+    assert codes(answer) == ["PLUGIN-API-003"]
+    assert 'cannot list resource "nodes"' in answer["msg"]
+
+
+def test_object_of_that_name_that_is_not_ours_is_never_touched() -> None:
+    cluster = FakeCluster()
+    body = recorded("ds_created")
+    body["metadata"].update(name=OWN, namespace="kube-system", labels={})
+    cluster.add(body)
+    answer = run(cluster)
+    assert codes(answer) == ["PLUGIN-OWN-001"]
+    assert cluster.changes == []
+
+
+def test_absent_removes_only_our_own() -> None:
+    cluster = with_own()
+    answer = run(cluster, state="absent")
+    assert (answer["changed"], layer(answer)["status"]) == (True, "changed")
+    assert cluster.real_changes() == [("delete", "DaemonSet", OWN)]
+    again = run(cluster, state="absent")
+    assert (again["changed"], layer(again)["status"]) == (False, "not_applicable")
+
+
+def test_absent_leaves_the_addon_alone() -> None:
+    cluster = FakeCluster("node_1_1")
+    addon(cluster)
+    answer = run(cluster, state="absent")
+    assert (answer["changed"], layer(answer)["status"]) == (False, "ok")
+    assert cluster.changes == []
+
+
+def test_absent_in_check_mode_deletes_nothing() -> None:
+    cluster = with_own()
+    answer = run(cluster, state="absent", check_mode=True)
+    assert answer["changed"] is True
+    assert cluster.real_changes() == []
