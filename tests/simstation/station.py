@@ -37,6 +37,8 @@ class Station:
         self.lock = threading.RLock()
         self.errors: list[dict[str, str]] = []
         self.revision = 0
+        # What a part remembers of this station in memory only: not state of the workstation, gone when the simulator ends.
+        self.transient: dict[str, Any] = {}
         self.power_listeners: list[Callable[[bool], None]] = []
         self._error_log = error_log
         self._closing = threading.Event()

@@ -74,24 +74,31 @@ def start(station: Station, user: str) -> None:
         desktop = state["docker"]["desktop"]
         if not desktop["starting"] or not in_time:
             return
-        desktop["starting"] = False
         desktop["settings"] = load_settings(station, user)
-    if can_run_engine(station, user):
+    if desktop["settings"] is not None and can_run_engine(station, user):
         bring_engine_up(station, user)
+    with station.changed():
+        desktop["starting"] = False
 
 
-def load_settings(station: Station, user: str) -> State:
-    """The file as the program reads it at its start; a first start writes one. A byte order mark makes the program refuse the file."""
+def load_settings(station: Station, user: str) -> State | None:
+    """The file as the program reads it at its start; a first start writes one."""
     path = settings_path(station.state, user)
     data = files.read(station.state, path)
     if data is None:
         fresh: State = {"AutoStart": False, "DisplayedOnboarding": True, "LicenseTermsVersion": 2}
         files.put(station, path, json.dumps(fresh, indent=2).encode())
         return fresh
-    if data.startswith(b"\xef\xbb\xbf"):
-        station.record_error("Docker Desktop", f"{path} begins with a byte order mark")
-        return {}
-    return json.loads(data)
+    return parsed(data)
+
+
+def parsed(data: bytes) -> State | None:
+    """None: the program refuses the file, for a byte order mark or bad JSON."""
+    try:
+        found: State = json.loads(data.decode("utf-8"))
+    except ValueError:
+        return None
+    return found
 
 
 def can_run_engine(station: Station, user: str) -> bool:
@@ -109,6 +116,8 @@ def can_run_engine(station: Station, user: str) -> bool:
 
 def bring_engine_up(station: Station, user: str) -> None:
     with station.changed() as state:
+        if not state["docker"]["desktop"]["starting"]:
+            return
         distros = state["wsl"]["distros"]
         if "docker-desktop" not in distros:
             guid = "{" + str(uuid.uuid4()) + "}"

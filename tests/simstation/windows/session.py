@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from typing import Any
 
@@ -72,7 +71,7 @@ def start_docker_at_logon(station: Station, user: str) -> None:
     if station.state["docker"]["desktop"] is None:
         return
     data = files.read(station.state, docker_desktop.settings_path(station.state, user))
-    if data is not None and json.loads(data).get("AutoStart"):
+    if data is not None and (docker_desktop.parsed(data) or {}).get("AutoStart"):
         threading.Thread(target=docker_desktop.start, args=(station, user), name="Docker Desktop at logon", daemon=True).start()
 
 

@@ -80,10 +80,9 @@ def start(station: Station, user: str, distribution: str | None) -> Result:
 
 def take_warnings(station: Station) -> list[str]:
     """What the VM's start had to complain about `.wslconfig`; wsl.exe prints it once, on stderr, behind `wsl: `."""
-    return _WARNINGS.pop(id(station), [])
-
-
-_WARNINGS: dict[int, list[str]] = {}
+    with station.lock:
+        warnings: list[str] = station.transient.pop("wsl warnings", [])
+    return warnings
 
 
 # --- the VM ------------------------------------------------------------------------------------------------------------------
@@ -117,7 +116,7 @@ def _new_vm(station: Station, user: str) -> State:
     if data is not None:
         reader = wslconfig.read(data, path)
         accepted = reader.values
-        _WARNINGS[id(station)] = reader.warnings
+        station.transient["wsl warnings"] = reader.warnings
     wanted = accepted.get("wsl2.memory", windows["memory_bytes"] // 2)
     return {
         "started": timestamp(station.now()),

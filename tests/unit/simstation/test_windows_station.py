@@ -271,6 +271,13 @@ class TestDockerDesktop:
         with pytest.raises(UnknownRequest):
             run(station, INSTALLER, "uninstall")
 
+    def test_a_byte_order_mark_in_the_settings_stops_it(self, make_station: MakeStation) -> None:
+        station = make_station("docker_stopped")
+        set_file(station, base.DOCKER_SETTINGS_PATH, "\ufeff{}")
+        in_session(station, {"verb": "native", "program": DOCKER, "arguments": ["desktop", "start"]})
+        desktop = station.state["docker"]["desktop"]
+        assert (desktop["running"], desktop["starting"]) == (False, False)
+
     def test_without_wsl_the_engine_does_not_come_up(self, make_station: MakeStation) -> None:
         station = make_station("factory_fresh")
         run(station, INSTALLER, "install", "--quiet", "--accept-license")
