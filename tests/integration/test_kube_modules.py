@@ -1,0 +1,202 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Kubernetes modules over HTTPS against the simulated API server (no GPU, no real cluster): what they do in each scenario."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.gpudev.workstation.plugins.module_utils import _device_plugin as plugin
+from ansible_collections.gpudev.workstation.plugins.module_utils import _smoke_pod as smoke
+from ansible_collections.gpudev.workstation.plugins.module_utils._kube import Kube, connect
+from ansible_collections.gpudev.workstation.plugins.module_utils._smoke_test import smoke_test
+from ansible_collections.gpudev.workstation.plugins.modules.device_plugin_fallback import converge
+from tests.simstation.kube import Cluster
+from tests.simstation.scenarios import document
+from tests.simstation.station import Station
+
+OWN = ("DaemonSet", plugin.OWN_NAME, plugin.OWN_NAMESPACE)
+ADDON = ("DaemonSet", "nvidia-device-plugin-daemonset", "kube-system")
+CUDA = "nvcr.io/nvidia/cuda:12.8.1-base-ubuntu24.04"
+
+
+class Bench:
+    """One station's cluster and a client that reached it through a kubeconfig."""
+
+    def __init__(self, directory: Path, scenario: str, knobs: dict[str, Any]) -> None:
+        self.station = Station("ws1", document("ws1", scenario), directory / "station", time_scale=0.01)
+        self.station.state["clusters"]["minikube"]["knobs"].update(knobs)
+        self.cluster = Cluster(self.station, "minikube", directory / ".minikube")
+        port = self.cluster.start()
+        self.kube: Kube = connect(self._kubeconfig(directory, port), "minikube", 5)
+
+    def _kubeconfig(self, directory: Path, port: int) -> str:
+        certificates = self.cluster.certificates
+        crt, key = certificates.client
+        server = {"certificate-authority": str(certificates.ca), "server": f"https://127.0.0.1:{port}"}
+        content = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "minikube", "cluster": server}],
+            "users": [{"name": "minikube", "user": {"client-certificate": str(crt), "client-key": str(key)}}],
+            "contexts": [{"name": "minikube", "context": {"cluster": "minikube", "user": "minikube"}}],
+        }
+        path = directory / "config"
+        path.write_text(yaml.safe_dump(content))
+        return str(path)
+
+    def fallback(self, check_mode: bool = False, **params: Any) -> dict[str, Any]:
+        waits = {"grace": 2, "timeout": 20, "ready_timeout": 20}
+        defaults = {"state": "present", "image": plugin.DEFAULT_IMAGE, "repair": True, "context": "minikube", "awaiting": [], **waits}
+        return converge(self.kube, {**defaults, **params}, check_mode, 0.1)
+
+    def smoke(self, **params: Any) -> tuple[Any, dict[str, Any]]:
+        defaults = {"namespace": "default", "image": CUDA, "timeout": 20, "context": "minikube", "expected": {}}
+        return smoke_test(self.kube, {**defaults, **params}, 0.1)
+
+    def objects(self) -> str:
+        """Everything stored but what controllers and leases rewrite by themselves."""
+        with self.station.lock:
+            return json.dumps(self.station.state["clusters"]["minikube"].get("objects"), sort_keys=True)
+
+    def close(self) -> None:
+        self.cluster.close()
+        self.station.close()
+        assert self.station.errors == []
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
+    with ExitStack() as stack:
+
+        def start(scenario: str, **knobs: Any) -> Bench:
+            made = Bench(tmp_path, scenario, knobs)
+            stack.callback(made.close)
+            return made
+
+        yield start
+
+
+def status(answer: dict[str, Any]) -> str:
+    return str(answer["layers"][0]["status"])
+
+
+def codes(answer: dict[str, Any]) -> list[str]:
+    return [finding["code"] for finding in answer["layers"][0]["findings"]]
+
+
+def test_healthy_cluster_is_left_as_it_is_and_computes(bench: Callable[..., Bench]) -> None:
+    here = bench("healthy")
+    before = here.objects()
+    answer = here.fallback()
+    assert (status(answer), answer["changed"], answer["provider"], answer["allocatable"]) == ("ok", False, "addon", 1)
+    assert here.objects() == before
+    layer, returned = here.smoke(expected={"driver_version": "591.59"})
+    assert layer.status == "ok", layer.message()
+    assert returned["gpu"]["name"] == "NVIDIA GeForce RTX 4050 Laptop GPU"
+    assert here.kube.find("Pod", "default", labels=smoke.SELECTOR) == []
+
+
+def test_addon_that_was_never_applied_is_replaced_and_the_second_run_changes_nothing(bench: Callable[..., Bench]) -> None:
+    here = bench("addon_never_applied")
+    predicted = here.fallback(check_mode=True)
+    assert (status(predicted), predicted["changed"]) == ("drift", True)
+    assert here.kube.get(*OWN) is None
+    done = here.fallback()
+    assert (status(done), done["provider"], done["allocatable"]) == ("changed", "fallback", 1)
+    assert predicted["actions"] == done["actions"]
+    again = here.fallback()
+    assert (status(again), again["changed"]) == ("ok", False)
+    assert here.smoke()[0].status == "ok"
+
+
+def test_second_plugin_of_ours_is_withdrawn_and_the_addon_takes_over(bench: Callable[..., Bench]) -> None:
+    here = bench("drifted")
+    predicted = here.fallback(check_mode=True)
+    assert (status(predicted), predicted["changed"]) == ("drift", True)
+    assert here.kube.get(*OWN) is not None
+    done = here.fallback()
+    assert (status(done), done["provider"], done["allocatable"]) == ("changed", "addon", 1)
+    assert here.kube.get(*OWN) is None
+    assert here.kube.get(*ADDON) is not None
+    assert here.fallback()["changed"] is False
+
+
+def test_addon_that_comes_back_makes_us_withdraw(bench: Callable[..., Bench]) -> None:
+    here = bench("addon_never_applied")
+    here.fallback()
+    here.station.state["clusters"]["minikube"]["knobs"]["addon"] = "works"
+    here.cluster.enable_addon("nvidia-device-plugin")
+    done = here.fallback()
+    assert (status(done), done["provider"], done["allocatable"]) == ("changed", "addon", 1)
+    assert here.kube.get(*OWN) is None
+
+
+def test_plugin_that_cannot_initialise_nvml_is_tried_once_more_and_explained(bench: Callable[..., Bench]) -> None:
+    here = bench("nvml_not_supported")
+    answer = here.fallback()
+    assert (status(answer), answer["changed"], answer["failed"]) == ("broken", True, True)
+    assert codes(answer)[0] == "PLUGIN-NVML-004"
+    assert here.kube.get(*OWN) is None
+    here.station.state["clusters"]["minikube"]["knobs"]["nvml"] = "ok"
+    cured = here.fallback()
+    assert (status(cured), cured["allocatable"]) == ("changed", 1)
+
+
+def test_own_plugin_that_cannot_initialise_nvml_is_explained(bench: Callable[..., Bench]) -> None:
+    here = bench("addon_never_applied", nvml="library_not_found")
+    answer = here.fallback()
+    assert (status(answer), answer["failed"]) == ("broken", True)
+    assert codes(answer)[0] == "PLUGIN-NVML-001"
+
+
+def test_slow_api_server_is_waited_for(bench: Callable[..., Bench]) -> None:
+    answer = bench("apiserver_slow").fallback(timeout=30)
+    assert status(answer) == "ok"
+
+
+def test_node_that_is_not_ready_is_named(bench: Callable[..., Bench]) -> None:
+    here = bench("node_not_ready")
+    layer, _returned = here.smoke(timeout=2)
+    assert layer.status in ("broken", "unknown")
+    assert here.kube.find("Pod", "default", labels=smoke.SELECTOR) == []
+
+
+def test_image_that_cannot_be_pulled_is_explained(bench: Callable[..., Bench]) -> None:
+    here = bench("healthy", image_pull="back_off")
+    layer, _returned = here.smoke(image="docker.io/library/ubuntu:24.04", timeout=3)
+    assert [finding.code for finding in layer.findings] == ["POD-IMAGE-003"]
+
+
+def test_busy_gpu_names_its_holder(bench: Callable[..., Bench]) -> None:
+    here = bench("healthy")
+    holder = smoke.manifest("holder", "default", CUDA, 600)
+    holder["metadata"]["labels"] = {}
+    holder["spec"]["containers"][0]["command"] = ["sleep", "600"]
+    here.kube.create(holder)
+    layer, _returned = here.smoke(timeout=3)
+    assert [finding.code for finding in layer.findings] == ["POD-PENDING-002"]
+    assert "default/holder" in layer.findings[0].cause
+
+
+def test_leftovers_are_removed(bench: Callable[..., Bench]) -> None:
+    here = bench("healthy")
+    here.kube.create(smoke.manifest(smoke.new_name(), "default", CUDA, 600))
+    layer, returned = here.smoke()
+    assert (layer.status, len(returned["leftovers"])) == ("ok", 1)
+
+
+def test_absent_takes_only_ours_away(bench: Callable[..., Bench]) -> None:
+    here = bench("drifted")
+    done = here.fallback(state="absent")
+    assert (status(done), done["provider"], done["allocatable"]) == ("changed", "addon", 1)
+    assert here.kube.get(*OWN) is None
+    assert here.fallback(state="absent")["changed"] is False
