@@ -46,5 +46,8 @@ def destroy(station: Station, name: str) -> None:
 
 def close(station: Station) -> None:
     """The end of a station: no process, socket or thread of its distros is left."""
+    from ..linux import clusters
+
     programs.close(station)
     terminate_all(station)
+    clusters.close(station)

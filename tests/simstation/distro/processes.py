@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from ..linux import desktop
 from ..station import Station
 from . import accounts, namespace, programs, templates, tree, wsl_files
 from .shim import SOCKET_INSIDE
@@ -57,7 +56,7 @@ def popen(
         "uid": who.uid,
         "gid": who.gid,
         "root": str(base / tree.MOUNT_POINT),
-        "mounts": mount_plan(station, base),
+        "mounts": mount_plan(station, base, root=who.uid == 0),
         "argv": [os.fsdecode(argument) for argument in argv],
         "env": environment,
         "cwd": cwd or who.home,
@@ -70,9 +69,12 @@ def popen(
 
 def ready(station: Station, distro: str) -> Path:
     """The tree, with everything in it that follows the document, and somebody listening for its imitated programs."""
+    from ..linux import minikube
+
     base = tree.create(station, distro)
     _follow_document(station, distro, base)
     programs.listen(station, distro, base)
+    minikube.materialize(station, distro, base)
     return base
 
 
@@ -104,8 +106,11 @@ def login_environment(distro: str, who: accounts.User) -> dict[str, str]:
     }
 
 
-def mount_plan(station: Station, base: Path) -> list[list[str]]:
-    """What the root of one call is made of, in order: see `namespace.mount_one`."""
+def mount_plan(station: Station, base: Path, *, root: bool) -> list[list[str]]:
+    """What the root of one call is made of, in order: see `namespace.mount_one`.
+
+    All files look owned by the caller, so what only root may write is read-only for everybody else.
+    """
     plan = [["overlay", f"{base / tree.USR_LAYER}:/usr", "/usr"]]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         host = Path("/", name)
@@ -113,14 +118,23 @@ def mount_plan(station: Station, base: Path) -> list[list[str]]:
             plan.append(["link", os.readlink(host), f"/{name}"])
         elif host.is_dir():
             plan.append(["bind", str(host), f"/{name}"])
-    plan += [["bind", str(base / directory), target] for directory, target in tree.PRIVATE.items()]
+    for directory, target in tree.PRIVATE.items():
+        if target == "/root" and not root:
+            plan.append(["directory", "", target])
+        else:
+            plan.append(["bind" if root or directory in tree.EVERYBODYS else "readonly", str(base / directory), target])
+    if not root:
+        plan.append(["bind", str(base / "var" / "tmp"), "/var/tmp"])
     if Path("/etc/ssl").is_dir():
         plan.append(["readonly", "/etc/ssl", "/etc/ssl"])
     prefix = tree.python_prefix()
     if prefix != "/usr":
         plan.append(["readonly", prefix, f"/usr/{tree.OVERLAID_PYTHON}"])
         if sysconfig.get_config_var("Py_ENABLE_SHARED"):
-            plan.append(["readonly", prefix, prefix])  # its libpython is found by this path
+            # Its libpython is found by this path.
+            if any(prefix.startswith(target + "/") for target in tree.PRIVATE.values()):
+                tree.host_path(base, prefix).mkdir(parents=True, exist_ok=True)
+            plan.append(["readonly", prefix, prefix])
     return plan + _kernel_mounts(base) + _wsl_mounts(station, base)
 
 
@@ -152,6 +166,8 @@ def _wsl_mounts(station: Station, base: Path) -> list[list[str]]:
 
 def _follow_document(station: Station, distro: str, base: Path) -> None:
     """Cheap on every start: each step looks first whether there is something to do."""
+    from ..linux import desktop
+
     with station.lock:
         (base.parent / ".rpc" / distro).mkdir(parents=True, exist_ok=True)
         (base / "run" / "simstation").mkdir(parents=True, exist_ok=True)

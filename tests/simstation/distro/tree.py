@@ -19,12 +19,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..linux import dpkg
 from ..station import Station
 from . import accounts, shim, wsl_files
 
 # Directories of the tree and where they lie inside; the rest of the root is mounted from the host or made for each call.
 PRIVATE = {"etc": "/etc", "home": "/home", "root": "/root", "opt": "/opt", "var": "/var", "tmp": "/tmp", "run": "/run", "srv": "/srv", "usr-local": "/usr/local"}
+# Where ordinary users may write.
+EVERYBODYS = ("home", "tmp", "run")
 MOUNT_POINT = "rootfs"
 USR_LAYER = "usr"
 OVERLAID_PYTHON = "lib/simstation-python"
@@ -130,6 +131,8 @@ def _only_one(base: Path) -> Iterator[None]:
 
 
 def _build(station: Station, name: str, entry: dict[str, Any], base: Path) -> None:
+    from ..linux import dpkg
+
     for directory in (*PRIVATE, MOUNT_POINT, f"{USR_LAYER}/bin", f"{USR_LAYER}/sbin", f"{USR_LAYER}/{OVERLAID_PYTHON}", f"{USR_LAYER}/lib/wsl", f"{USR_LAYER}/local"):
         (base / directory).mkdir(parents=True, exist_ok=True)
     for directory in ("bin", "sbin", "lib", "share"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from . import dpkg, nvidia_smi, system, users
+from . import docker, dpkg, kubectl, minikube, nvidia_smi, system, users
 
 if TYPE_CHECKING:
     from ..distro.programs import Call
@@ -19,12 +19,15 @@ PROGRAMS: dict[str, Callable[[Call], int]] = {
     "chgrp": system.chown,
     "chown": system.chown,
     "chpasswd": users.chpasswd,
+    "docker": docker.docker,
     "dpkg": dpkg.dpkg,
     "dpkg-query": dpkg.dpkg_query,
     "groupadd": users.groupadd,
     "groupdel": users.groupdel,
     "groupmod": users.groupmod,
+    "kubectl": kubectl.kubectl,
     "ldconfig": system.ldconfig,
+    "minikube": minikube.minikube,
     "nvidia-smi": nvidia_smi.nvidia_smi,
     "runuser": system.runuser,
     "su": system.su,

@@ -101,17 +101,28 @@ def new_engine(state: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def session(state: dict[str, Any]) -> str | None:
+    """One run of the engine; None while there is none."""
+    vm = state["wsl"]["vm"] or {}
+    return f"{vm.get('started')}/{state['docker']['desktop'].get('started')}" if engine_running(state) else None
+
+
 def _follow_stops(state: dict[str, Any], data: dict[str, Any]) -> None:
     """A container does not survive its engine: what ran in another run of the VM or of Docker Desktop is now exited."""
-    vm = state["wsl"]["vm"] or {}
-    session = f"{vm.get('started')}/{(state['docker']['desktop'] or {}).get('started')}" if engine_running(state) else None
-    if data["session"] == session:
+    now = session(state)
+    if data["session"] == now:
         return
-    if data["session"] is not None or session is None:
-        for container in data["containers"].values():
-            if container["state"] in ("running", "paused"):
-                container.update(state="exited", exit_code=255)
-    data["session"] = session
+    if data["session"] is not None or now is None:
+        end_containers(data)
+    data["session"] = now
+
+
+def end_containers(data: dict[str, Any]) -> None:
+    for container in data["containers"].values():
+        if container["state"] in ("running", "paused"):
+            container.update(state="exited", exit_code=255)
+            if container.get("node"):
+                container.update(kubelet="Stopped", apiserver="Stopped")
 
 
 def stopped(station: Station) -> None:
@@ -120,9 +131,7 @@ def stopped(station: Station) -> None:
 
     data = engine(station)
     with station.changed():
-        for container in data["containers"].values():
-            if container["state"] in ("running", "paused"):
-                container.update(state="exited", exit_code=255)
+        end_containers(data)
         data["session"] = None
     minikube.stop_serving(station)
 

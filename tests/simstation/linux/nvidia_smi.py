@@ -134,6 +134,10 @@ def _version(gpu: Gpu) -> str:
     )
 
 
+def _short(name: str) -> str:
+    return name if len(name) <= 27 else name[:24] + "..."
+
+
 def table(gpus: list[Gpu], now: datetime.datetime) -> str:
     first = gpus[0]
     lines = [
@@ -148,7 +152,7 @@ def table(gpus: list[Gpu], now: datetime.datetime) -> str:
     ]
     for index, gpu in enumerate(gpus):
         lines += [
-            f"|{index:>4}  {gpu['name'][:26]:<26}    On  |   {FIELDS['pci.bus_id'](index, gpu)} Off |                  N/A |",
+            f"|{index:>4}  {_short(gpu['name']):<31}On  |   {FIELDS['pci.bus_id'](index, gpu)} Off |                  N/A |",
             f"| N/A   46C    P8              3W /  N/A  |{0:>8}MiB /{gpu['memory_mib']:>7}MiB |      0%      Default |",
             "|                                         |                        |                  N/A |",
             "+-----------------------------------------+------------------------+----------------------+",
