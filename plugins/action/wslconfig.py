@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _windows, _windows_user, _wsl
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer, file, write_file
@@ -18,34 +17,35 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig impo
 from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig_keys import WSL_CONF, WSLCONFIG
 from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig_plan import CATALOGUE, Host, Layer, Plan, Refused, declared, layer, plan
 from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig_spec import argument_spec
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import Arguments, WindowsAction
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation
 
 Seen = t.Mapping[str, Answer]
 
 
-class ActionModule(ActionBase):
+class ActionModule(WindowsAction):
     """Compare, plan, swap."""
 
-    _supports_check_mode = True
-    _supports_async = False
-    _requires_connection = True
+    ARGUMENTS: t.ClassVar[dict[str, dict[str, t.Any]]] = argument_spec()
+    LAYER = "wsl"
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        answer: dict[str, t.Any] = super().run(tmp, task_vars)
-        _validation, arguments = self.validate_argument_spec(argument_spec=argument_spec())
-        if not getattr(self._connection._shell, "_IS_WINDOWS", False):
-            answer.update(self._execute_module(module_name="gpudev.workstation.wslconfig", module_args=self._task.args, task_vars=task_vars))
-            return answer
+        if getattr(self._connection._shell, "_IS_WINDOWS", False):
+            return super().run(tmp, task_vars)
+        self.validate_argument_spec(argument_spec=self.ARGUMENTS)
+        answer: dict[str, t.Any] = self._execute_module(module_name="gpudev.workstation.wslconfig", module_args=self._task.args, task_vars=task_vars)
+        return answer
+
+    def converge(self, station: Workstation, arguments: Arguments) -> dict[str, t.Any]:
         if arguments["kind"] == WSL_CONF:
             raise AnsibleActionFail("/etc/wsl.conf is inside the distribution: run this task over the connection gpudev.workstation.wsl.")
-        answer.update(Editor(Workstation(self, task_vars), arguments, self._task.check_mode, self._task.diff).run())
-        return answer
+        return Editor(station, arguments, self.check_mode, self._task.diff).run()
 
 
 class Editor:
     """One run against a Windows host."""
 
-    def __init__(self, workstation: Workstation, arguments: t.Mapping[str, t.Any], check_mode: bool, diff: bool) -> None:
+    def __init__(self, workstation: Workstation, arguments: Arguments, check_mode: bool, diff: bool) -> None:
         self.workstation = workstation
         self.arguments = arguments
         self.check_mode = check_mode

@@ -55,10 +55,11 @@ options:
   executable:
     description:
       - The C(wsl.exe) of the Windows host.
-      - Without it, the one that M(gpudev.workstation.host_info) found in the same run, else V(C:\\Program Files\\WSL\\wsl.exe).
-      - The C(wsl.exe) in C(System32) can be the stub of a Store application, which does not start from the session that WinRM works in.
+      - RV(gpudev.workstation.host_info#module:workstation.wsl.executable) says where it is.
+      - The default is where the MSI of WSL 2 puts it. The C(wsl.exe) in C(System32) can be the stub of a Store application, which does not start from
+        the session that WinRM works in.
     type: string
-    default: ''
+    default: C:\Program Files\WSL\wsl.exe
     vars:
       - name: ansible_wsl_executable
   pipelining:
@@ -150,7 +151,6 @@ class Connection(ConnectionBase):
         super().__init__(play_context, *args, **kwargs)
         self._carrier: t.Any = None
         self._carrier_variables: dict[str, t.Any] | None = None
-        self._found_executable = ""
         self._channel: Channel | None = None
 
     # Options: ours to us, the carrier's to the carrier.
@@ -160,7 +160,6 @@ class Connection(ConnectionBase):
         own: dict[str, t.Any] = super()._resolve_option_variables(variables, templar)
         self._load_carrier(str(own.get("ansible_wsl_carrier", CARRIERS[0])))
         self._carrier_variables = self._carrier._resolve_option_variables(variables, templar)
-        self._found_executable = _executable_fact(variables)
         return own
 
     def set_options(
@@ -269,8 +268,7 @@ class Connection(ConnectionBase):
         return rc, stderr
 
     def _target(self) -> Target:
-        executable = self.get_option("executable") or self._found_executable or DEFAULT_EXECUTABLE
-        return Target(executable, self.get_option("distribution") or "", self.get_option("remote_user") or "")
+        return Target(self.get_option("executable") or DEFAULT_EXECUTABLE, self.get_option("distribution") or "", self.get_option("remote_user") or "")
 
     def _user_for(self, command: str) -> str | None:
         marks = getattr(self.become, "marks", None)
@@ -342,11 +340,3 @@ def _unreachable(target: Target, rc: int, stdout: bytes, stderr: bytes) -> Ansib
         executable=target.executable,
     )
     return AnsibleConnectionFailure(f"wsl.exe did not run the command (exit code {rc}). {finding.sentence()}")
-
-
-def _executable_fact(variables: t.Mapping[str, t.Any]) -> str:
-    """Where host_info of the same run found wsl.exe, if it did."""
-    node: t.Any = variables.get("ansible_facts", {})
-    for key in ("workstation", "wsl", "executable"):
-        node = node.get(key) if isinstance(node, dict) else None
-    return node if isinstance(node, str) else ""

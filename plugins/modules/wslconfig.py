@@ -18,7 +18,7 @@ description:
 options:
   settings:
     description:
-      - The wanted keys by section, as in V({"wsl2": {"memory": "20GB", "processors": 12, "gpuSupport": true}}).
+      - The wanted keys by section, a dictionary of dictionaries. The examples show it.
       - A value of V(null) removes the key. Keys that are not mentioned stay.
       - V(gpu) in section V(wsl2), as some guides write it, is taken for V(gpuSupport), the key that WSL knows.
     type: dict
