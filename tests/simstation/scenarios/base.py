@@ -31,6 +31,16 @@ WSLCONFIG_PATH = PROFILE + "\\.wslconfig"
 DOCKER_SETTINGS_PATH = PROFILE + "\\AppData\\Roaming\\Docker\\settings-store.json"
 # samples/windows/docker_settings_store_fragment.json.txt: PascalCase and camelCase side by side.
 DOCKER_SETTINGS: State = {"AutoStart": True, "EnableIntegrationWithDefaultWslDistro": True, "IntegratedWslDistros": [DISTRIBUTION], "proxyHttpMode": "system"}
+FEATURES = ("VirtualMachinePlatform", "Microsoft-Windows-Subsystem-Linux", "Microsoft-Hyper-V-All", "HypervisorPlatform", "Containers")
+GPU: State = {
+    "name": "NVIDIA GeForce RTX 4050 Laptop GPU",
+    "uuid": "GPU-5b1f0c5e-3c0d-4a7e-9d6b-405040504050",
+    "driver_version": "591.59",
+    "cuda_version": "13.1",
+    "memory_mib": 6141,
+    "driver_model": "WDDM",
+    "compute_cap": "8.9",
+}
 FOLDERS = (
     "C:\\ProgramData",
     "C:\\Users\\admin\\AppData\\Local\\Temp",
@@ -95,27 +105,11 @@ def windows_section(name: str, now: datetime.datetime) -> State:
             "admin": user("admin", 1002, "Battery-Staple-43"),
         },
         "sessions": [{"user": "dev", "id": 1, "state": "Active", "since": ago(now, hours=19)}],
-        "features": {
-            "VirtualMachinePlatform": "Enabled",
-            "Microsoft-Windows-Subsystem-Linux": "Disabled",
-            "Microsoft-Hyper-V-All": "Disabled",
-            "HypervisorPlatform": "Disabled",
-            "Containers": "Disabled",
-        },
+        "features": {**dict.fromkeys(FEATURES, "Disabled"), "VirtualMachinePlatform": "Enabled"},
         "registry": {},
         "files": {},
         "directories": list(FOLDERS),
-        "gpus": [
-            {
-                "name": "NVIDIA GeForce RTX 4050 Laptop GPU",
-                "uuid": "GPU-5b1f0c5e-3c0d-4a7e-9d6b-405040504050",
-                "driver_version": "591.59",
-                "cuda_version": "13.1",
-                "memory_mib": 6141,
-                "driver_model": "WDDM",
-                "compute_cap": "8.9",
-            }
-        ],
+        "gpus": [dict(GPU)],
     }
 
 
