@@ -89,11 +89,9 @@ def _boot_time(station: Station, _user: str, call: Call, _match: re.Match[str]) 
 
 
 def _shutdown(station: Station, user: str, arguments: list[str]) -> tuple[int, str, str]:
-    from tests.simstation.windows import programs
+    from tests.simstation.windows import builtin_programs
 
-    completed = programs.run(programs.Invocation(station, user, SHUTDOWN, arguments), 30)
-    if completed is None:
-        station.unknown("shutdown.exe that does not end", " ".join(arguments))
+    completed = builtin_programs.shutdown_exe(builtin_programs.Invocation(station, user, SHUTDOWN, arguments))
     return completed.rc, completed.stdout.decode(), completed.stderr.decode()
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +63,7 @@ class Simulation:
         self._authority: Authority | None = None
         self._control = self._reactor.listen(Control(self.stations).handle, crash_report=self._report_control_crash)
         self._saved: dict[str, int] = {}
+        threading.excepthook = self._report_thread_crash
 
     def start(self) -> None:
         if self.wishes.https:
@@ -142,8 +145,17 @@ class Simulation:
         return directory
 
     def _report_control_crash(self, text: str) -> None:
+        self._report_crash("control endpoint", text)
+
+    def _report_thread_crash(self, crash: threading.ExceptHookArgs) -> None:
+        """A timer or an imitated program of one of the stations; nobody waits for it, so its end must be seen somewhere."""
+        name = crash.thread.name if crash.thread else "thread"
+        self._report_crash(name, "".join(traceback.format_exception(crash.exc_type, crash.exc_value, crash.exc_traceback)))
+
+    def _report_crash(self, what: str, text: str) -> None:
+        sys.stderr.write(f"crash of the simulator: {what}\n{text}")
         for station in self.stations.values():
-            station.record_error("crash of the control endpoint", text)
+            station.record_error(f"crash of the simulator: {what}", text)
 
 
 def host_names(scenarios: Sequence[str], hosts: int) -> dict[str, str]:

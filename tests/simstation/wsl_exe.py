@@ -193,16 +193,14 @@ def _in_distro(station: Station, user: str, invocation: Invocation, variables: M
     if code != 0:
         return EndedProgram(code, encode(text, variables))
     name, warnings = text, _warnings(station, variables)
-    entry = station.state["wsl"]["distros"][name]
-    linux_user = invocation.user or entry["default_user"]
     if invocation.command is not None and not invocation.command:
         raise Refused("The parameter is incorrect.\nError code: Wsl/E_INVALIDARG\n")
     command = invocation.command or (["/bin/bash", "-c", invocation.shell_text] if invocation.shell_text else ["/bin/bash", "-l"])
     try:
-        program = DistroProgram(distro.popen(station, name, command, user=linux_user, cwd=invocation.directory), variables)
+        program = DistroProgram(distro.popen(station, name, command, user=invocation.user, cwd=invocation.directory), variables)
         program.put_stderr(warnings)
         return program
-    except distro.NoSuchUser:
+    except distro.NoSuchUser as missing:
         # The relay's line is as in public reports; its process number and line number vary.
-        relay = f"<3>WSL (1 - Relay) ERROR: CreateProcessParseCommon:988: getpwnam({linux_user}) failed 0\n"
+        relay = f"<3>WSL (1 - Relay) ERROR: CreateProcessParseCommon:988: getpwnam({missing}) failed 0\n"
         return EndedProgram(FAILURE, encode(STOLEN_CODES[67], variables), warnings + relay.encode())
