@@ -105,11 +105,10 @@ ENGINE: tuple[Entry, ...] = (
     Entry(
         code="DOCKER-001",
         layer="docker",
-        patterns=(r"could not be found in this WSL 2 distro", r"activate the WSL integration in Docker Desktop"),
-        wording="documented",
+        patterns=(r"could not be found in this WSL \d distro", r"activate the WSL integration in Docker Desktop"),
         cause="Docker Desktop's integration with this distro is off, or Docker Desktop is not running: only its stub answers here.",
         remedy="Start Docker Desktop and switch the integration on for this distro (role gpudev.workstation.docker_desktop does both).",
-        reference=_DESKTOP_WSL,
+        reference="https://github.com/docker/for-win/issues/14517",
         rows=("S1",),
     ),
     Entry(
