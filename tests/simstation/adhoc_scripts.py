@@ -9,8 +9,9 @@ Sources: ansible-core `plugins/shell/powershell.py` (remove, exists) and ansible
 from __future__ import annotations
 
 import datetime
-import json
 import re
+import threading
+import time
 from collections.abc import Callable
 
 from tests.simstation import script_hashes
@@ -19,6 +20,7 @@ from tests.simstation.station import Station, moment
 
 LOGON_UI = "HKLM:\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\Winlogon\\AutoLogonChecked"
 SHUTDOWN = "C:\\Windows\\System32\\shutdown.exe"
+ANSWER_ON_ITS_WAY = 0.02
 FILETIME_EPOCH = datetime.datetime(1601, 1, 1, tzinfo=datetime.UTC)
 Script = Callable[[Station, str, Call], int]
 Meaning = Callable[[Station, str, Call, re.Match[str]], int]
@@ -107,12 +109,17 @@ def _reboot(station: Station, user: str, call: Call, match: re.Match[str]) -> in
     if match["forget"] == "True":
         with station.changed() as state:
             state["windows"]["registry"].pop(registry.storage_key(station, user, LOGON_UI), None)
-    message = _unquoted(match["message"][1:-1])
-    code, stdout, stderr = _shutdown(station, user, ["/r", "/t", match["seconds"], "/c", message])
-    # PowerShell hands lines over without their ends.
-    result = {"stdout": "\n".join(stdout.splitlines()), "stderr": "\n".join(stderr.splitlines()), "rc": code}
-    call.write(json.dumps(result, separators=(",", ":")).encode() + b"\r\n")
+    seconds, message = float(match["seconds"]), _unquoted(match["message"][1:-1])
+    threading.Thread(target=_go_down, args=(station, user, call, seconds, message), name="shutdown.exe /r", daemon=True).start()
+    call.write(b'{"stdout":"","stderr":"","rc":0}\r\n')
     return 0
+
+
+def _go_down(station: Station, user: str, call: Call, seconds: float, message: str) -> None:
+    """The delay of `/t` is there for the client to take the answer: simulated time needs no more of it than that."""
+    call.wait_for_client_to_leave(seconds * station.time_scale)
+    time.sleep(ANSWER_ON_ITS_WAY)
+    _shutdown(station, user, ["/r", "/t", "0", "/c", message])
 
 
 def _abort(station: Station, user: str, call: Call, _match: re.Match[str]) -> int:

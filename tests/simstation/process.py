@@ -123,6 +123,10 @@ class Call:
         """The client has gone or ended the program: stop at the next good moment."""
         return self._cancelled.is_set()
 
+    def wait_for_client_to_leave(self, seconds: float) -> None:
+        """Until the client has taken the end of the program (WinRM's Signal) or ended it, at most `seconds`."""
+        self._cancelled.wait(seconds)
+
 
 class ImitatedProgram(Program):
     """A function instead of a program. It starts when its stdin is complete, at once when there is none."""
