@@ -20,7 +20,7 @@ from tests.simstation.station import Station, moment
 
 LOGON_UI = "HKLM:\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\Winlogon\\AutoLogonChecked"
 SHUTDOWN = "C:\\Windows\\System32\\shutdown.exe"
-ANSWER_ON_ITS_WAY = 0.02
+ANSWER_ON_ITS_WAY = 0.003
 FILETIME_EPOCH = datetime.datetime(1601, 1, 1, tzinfo=datetime.UTC)
 Script = Callable[[Station, str, Call], int]
 Meaning = Callable[[Station, str, Call, re.Match[str]], int]
