@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import typing as t
+from functools import partial
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _docker_desktop, _windows, _windows_driver, _windows_user, _wsl
 from ansible_collections.gpudev.workstation.plugins.module_utils._console import decoded
-from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer
+from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer, Item
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import result
+from ansible_collections.gpudev.workstation.plugins.module_utils._wait import DeadlinePassed, wait_until
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import Arguments, WindowsAction, ask_named
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation
 
@@ -23,6 +25,7 @@ class ActionModule(WindowsAction):
         "min_driver_version": {"type": "str"},
         "min_wsl_version": {"type": "str", "default": _wsl.MINIMUM},
         "min_docker_desktop_version": {"type": "str", "default": _docker_desktop.MINIMUM},
+        "logon_timeout": {"type": "int", "default": 0},
     }
     READ_ONLY = True
 
@@ -34,8 +37,23 @@ class ActionModule(WindowsAction):
             **_wsl.questions(),
             **_docker_desktop.questions(),
         }
-        _none, seen = ask_named(station, questions)
-        return self._judged(seen, arguments)
+        return self._judged(self._seen(station, questions, arguments), arguments)
+
+    def _seen(self, station: Workstation, questions: dict[str, Item], arguments: Arguments) -> dict[str, Answer]:
+        """One look, or looks until somebody is logged on; when nobody is by then, that is what was seen."""
+
+        def tell(_seen: dict[str, Answer], left: float) -> None:
+            if left > 0:
+                self.progress(f"awaiting the logon of the workstation's user, {left:.0f} s left")
+
+        def logged_on(seen: dict[str, Answer]) -> bool:
+            return bool(_windows_user.windows_user(seen, arguments["windows_user"]).logged_on)
+
+        try:
+            look = partial(ask_named, station, questions)
+            return wait_until("a logged-on user", lambda: look()[1], logged_on, arguments["logon_timeout"], every=10.0, on_look=tell)
+        except DeadlinePassed as late:
+            return t.cast("dict[str, Answer]", late.last)
 
     def _judged(self, seen: dict[str, Answer], arguments: Arguments) -> dict[str, t.Any]:
         user = _windows_user.windows_user(seen, arguments["windows_user"])

@@ -105,8 +105,8 @@ ENTRIES: t.Tuple[Entry, ...] = (
         code="DRIVER-002",
         layer="nvidia_driver",
         cause="The NVIDIA driver {version} is older than {minimum}, the first that serves WSL2 on this Windows.",
-        remedy="Install a current driver in Windows: set nvidia_driver_installer with nvidia_driver_installer_sha256 and put 'driver_install' into "
-        "workstation_allow, or install it by hand. Never install a Linux driver inside WSL.",
+        remedy="Install a current driver for this GPU in Windows (nvidia.com/drivers, or the NVIDIA App), then run again. Never install a Linux driver "
+        "inside WSL.",
         reference=_CUDA_ON_WSL,
         rows=("G4", "S1"),
     ),

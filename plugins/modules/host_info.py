@@ -56,6 +56,11 @@ options:
       - The oldest Docker Desktop that is accepted; below it RV(workstation.docker_desktop) has a finding that says why for the driver at hand.
     type: str
     default: 4.31.1
+  logon_timeout:
+    description:
+      - Seconds to wait until somebody is logged on at the console, for use after a restart. What is seen then is reported, with or without a logon.
+    type: int
+    default: 0
 notes:
   - When the virtual machine of WSL started is read from its process, C(vmmemWSL) or C(vmmem).
 seealso:
