@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import requests
+import xmltodict
 from winrm.exceptions import InvalidCredentialsError, WinRMOperationTimeoutError, WinRMTransportError, WSManFaultError
 from winrm.protocol import Protocol
 
@@ -94,7 +96,7 @@ def bench(reactor: Reactor, tmp_path: Path) -> Iterator[Bench]:
     bench.log.close()
 
 
-def client(server: WsmanServer, transport: str = "ntlm", **options: Any) -> Protocol:
+def client(server: WsmanServer, transport: Literal["ntlm", "basic"] = "ntlm", **options: Any) -> Protocol:
     scheme = "https" if "ca_trust_path" in options else "http"
     arguments = {"username": "dev", "password": PASSWORD, "proxy": None, "ca_trust_path": None, **options}
     return Protocol(f"{scheme}://127.0.0.1:{server.port}/wsman", transport=transport, **arguments)
@@ -157,7 +159,7 @@ def test_wire_log_has_one_line_per_request(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("transport", ["basic", "ntlm"])
-def test_wrong_password_is_rejected(bench: Bench, transport: str) -> None:
+def test_wrong_password_is_rejected(bench: Bench, transport: Literal["ntlm", "basic"]) -> None:
     with pytest.raises(InvalidCredentialsError):
         run(client(plain(bench), transport, password="wrong"), "echo x")
 
@@ -236,8 +238,6 @@ def test_oversize_envelope_is_a_fault(bench: Bench) -> None:
 def test_unknown_action_is_a_fault_and_is_written_down(bench: Bench) -> None:
     protocol = client(plain(bench))
     header = protocol.build_wsman_header("http://schemas.xmlsoap.org/ws/2004/09/enumeration/Enumerate", "http://example.invalid")
-    import xmltodict
-
     with pytest.raises(WSManFaultError):
         protocol.send_message(xmltodict.unparse({"env:Envelope": {**header, "env:Body": {}}}))
     assert bench.errors == [("WSMan request", "The resource URI http://example.invalid is not simulated.")]
@@ -272,8 +272,6 @@ def test_a_machine_that_is_down_refuses_and_comes_back_on_the_same_port_without_
 
 
 def test_many_idle_stations_cost_no_thread(bench: Bench) -> None:
-    import threading
-
     before = threading.active_count()
     servers = [bench.serve() for _number in range(60)]
     assert threading.active_count() == before
@@ -285,7 +283,9 @@ def test_client_that_vanishes_leaves_the_server_alive(bench: Bench) -> None:
     protocol = client(server, operation_timeout_sec=1, read_timeout_sec=2)
     shell = protocol.open_shell()
     protocol.run_command(shell, "cat", console_mode_stdin=False)
-    protocol.transport.session.close()
+    session = protocol.transport.session
+    assert session is not None
+    session.close()
     time.sleep(0.05)
     assert run(client(server), "echo x")[2] == 0
     assert bench.errors == []
