@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible.errors import AnsibleActionFail
 
@@ -45,6 +46,7 @@ class ActionModule(WindowsAction):
         "rootfs_sha256": {"type": "str", "default": ""},
         "default": {"type": "bool", "default": True},
         "restart": {"type": "str", "default": "needed", "choices": ["needed", "never"]},
+        "wslconfig_pending": {"type": "bool", "default": False},
         "windows_user": {"type": "str", "default": ""},
         "allow": ALLOW,
     }
@@ -56,6 +58,8 @@ class ActionModule(WindowsAction):
         refusal = user.refusal()
         if refusal is not None:
             return result([refusal], changed=False, check_mode=self.check_mode)
+        if self.check_mode and arguments["wslconfig_pending"]:
+            found = replace(found, wslconfig_pending=True)
         steps = _wsl_plan.plan(found, wanted)
         layer = _wsl.wsl_layer(found, wanted.distribution, user.connected, wanted.min_version)
         if not steps:

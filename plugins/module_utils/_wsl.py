@@ -83,6 +83,8 @@ class Wsl:
     wslconfig_written: str
     forbidden_by: str
     trouble: str
+    # In check mode: an earlier task of the run would have written .wslconfig.
+    wslconfig_pending: bool = False
 
     @property
     def default(self) -> t.Optional[Distribution]:
@@ -94,7 +96,11 @@ class Wsl:
     @property
     def restart_owed(self) -> bool:
         """.wslconfig is read when the virtual machine starts, and only then."""
-        return bool(self.vm_started and self.wslconfig_written and self.wslconfig_written > self.vm_started)
+        return bool(self.vm_started) and (self.wslconfig_pending or self.wslconfig_written > self.vm_started)
+
+    def restart_evidence(self) -> str:
+        written = "would be written by this run" if self.wslconfig_pending else f"written {self.wslconfig_written}"
+        return f"{written}, virtual machine started {self.vm_started}"
 
     def as_dict(self) -> t.Dict[str, t.Any]:
         return {
@@ -192,8 +198,7 @@ def _obstacles(found: Wsl, distribution: str, user: str, minimum: str) -> t.Iter
         yield recognised(found.trouble)
     yield from _of_distribution(found, distribution, user)
     if found.restart_owed:
-        symptom = f"written {found.wslconfig_written}, virtual machine started {found.vm_started}"
-        yield CATALOGUE["WSL-007"].finding(symptom, path=found.wslconfig_path)
+        yield CATALOGUE["WSL-007"].finding(found.restart_evidence(), path=found.wslconfig_path)
 
 
 def _of_distribution(found: Wsl, distribution: str, user: str) -> t.Iterator[Finding]:

@@ -83,8 +83,7 @@ def refused(found: Wsl, steps: t.Sequence[Step], wanted: Wanted) -> t.List[Findi
         if step.kind == PACKAGE:
             findings.append(CATALOGUE["WSL-020"].finding(step.why, version=found.version or "of Windows itself", minimum=wanted.min_version))
         else:
-            symptom = f"written {found.wslconfig_written}, virtual machine started {found.vm_started}"
-            findings.append(CATALOGUE["WSL-007"].finding(symptom, path=found.wslconfig_path))
+            findings.append(CATALOGUE["WSL-007"].finding(found.restart_evidence(), path=found.wslconfig_path))
     return findings
 
 

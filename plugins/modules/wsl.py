@@ -80,6 +80,11 @@ options:
     type: str
     choices: [needed, never]
     default: needed
+  wslconfig_pending:
+    description:
+      - In check mode, that an earlier task of the same run would have changed C(.wslconfig), so that a restart would be owed. Ignored otherwise.
+    type: bool
+    default: false
   windows_user:
     description:
       - The Windows user who works on this machine; a connection as somebody else is refused before anything changes.
