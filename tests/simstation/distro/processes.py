@@ -127,15 +127,23 @@ def mount_plan(station: Station, base: Path, *, root: bool) -> list[list[str]]:
         plan.append(["bind", str(base / "var" / "tmp"), "/var/tmp"])
     if Path("/etc/ssl").is_dir():
         plan.append(["readonly", "/etc/ssl", "/etc/ssl"])
-    prefix = tree.python_prefix()
-    if prefix != "/usr":
-        plan.append(["readonly", prefix, f"/usr/{tree.OVERLAID_PYTHON}"])
-        if sysconfig.get_config_var("Py_ENABLE_SHARED"):
-            # Its libpython is found by this path.
-            if any(prefix.startswith(target + "/") for target in tree.PRIVATE.values()):
-                tree.host_path(base, prefix).mkdir(parents=True, exist_ok=True)
-            plan.append(["readonly", prefix, prefix])
+    plan += _python_mounts(base)
     return plan + _kernel_mounts(base) + _wsl_mounts(station, base)
+
+
+def _python_mounts(base: Path) -> list[list[str]]:
+    plan = []
+    for source, target in tree.python_mounts():
+        plan.append(["readonly", str(source), target] if source.is_dir() else ["file", str(source), target])
+        if source.is_dir():
+            plan.append(["readonly", str(base / "empty"), f"{target}/site-packages"])  # the machine's own packages are not the distro's
+    prefix = os.path.realpath(sys.base_prefix)
+    if plan and sysconfig.get_config_var("Py_ENABLE_SHARED"):
+        # Its libpython is found by this path.
+        if any(prefix.startswith(target + "/") for target in tree.PRIVATE.values()):
+            tree.host_path(base, prefix).mkdir(parents=True, exist_ok=True)
+        plan.append(["readonly", prefix, prefix])
+    return plan
 
 
 def _kernel_mounts(base: Path) -> list[list[str]]:

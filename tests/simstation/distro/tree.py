@@ -28,7 +28,8 @@ PRIVATE = {"etc": "/etc", "home": "/home", "root": "/root", "opt": "/opt", "var"
 EVERYBODYS = ("home", "tmp", "run")
 MOUNT_POINT = "rootfs"
 USR_LAYER = "usr"
-OVERLAID_PYTHON = "lib/simstation-python"
+
+PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 # Programs of the host that would answer in place of the distro's own.
 HIDDEN = (
@@ -133,7 +134,7 @@ def _only_one(base: Path) -> Iterator[None]:
 def _build(station: Station, name: str, entry: dict[str, Any], base: Path) -> None:
     from ..linux import dpkg
 
-    for directory in (*PRIVATE, MOUNT_POINT, f"{USR_LAYER}/bin", f"{USR_LAYER}/sbin", f"{USR_LAYER}/{OVERLAID_PYTHON}", f"{USR_LAYER}/lib/wsl", f"{USR_LAYER}/local"):
+    for directory in (*PRIVATE, MOUNT_POINT, "empty", f"{USR_LAYER}/bin", f"{USR_LAYER}/sbin", f"{USR_LAYER}/lib/wsl", f"{USR_LAYER}/local"):
         (base / directory).mkdir(parents=True, exist_ok=True)
     for directory in ("bin", "sbin", "lib", "share"):
         (base / "usr-local" / directory).mkdir(exist_ok=True)
@@ -207,19 +208,26 @@ def _put_programs(base: Path) -> None:
     layer = base / USR_LAYER
     for name, directory in ALWAYS.items():
         shim.put(layer / directory / name, name)
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    target = f"../{OVERLAID_PYTHON}/bin/{version}" if python_prefix() != "/usr" else version
-    (layer / "bin" / "python3").symlink_to(target)
-    if python_prefix() != "/usr":
-        (layer / "bin" / version).symlink_to(target)
+    (layer / "bin" / "python3").symlink_to(PYTHON)
+    for source, target in python_mounts():
+        place = layer / target.removeprefix("/usr/")
+        if source.is_dir():
+            (place / "site-packages").mkdir(parents=True, exist_ok=True)
+        else:
+            place.touch()
     for name in HIDDEN:
         for directory in ("bin", "sbin"):
             hide(layer / directory / name)
 
 
-def python_prefix() -> str:
-    """The interpreter that runs the station is the distro's Python."""
-    return os.path.realpath(sys.base_prefix)
+def python_mounts() -> list[tuple[Path, str]]:
+    """What makes the interpreter that runs the station the distro's /usr/bin/python3: its program and its library, at /usr."""
+    prefix = Path(sys.base_prefix).resolve()
+    if prefix == Path("/usr"):
+        return []
+    names = {os.path.relpath(Path(os.__file__).resolve().parent, prefix), f"{sys.platlibdir}/{PYTHON}"}
+    libraries = [(prefix / name, f"/usr/{name}") for name in sorted(names) if (prefix / name).is_dir()]
+    return [(prefix / "bin" / PYTHON, f"/usr/bin/{PYTHON}"), *libraries]
 
 
 def hide(file: Path) -> None:

@@ -121,7 +121,7 @@ def dpkg_query(call: Call) -> int:
     except getopt.GetoptError as error:
         call.unknown(str(error))
     chosen = dict(options)
-    form = chosen.get("-f", chosen.get("--showformat", "${binary:Package}\t${Version}\n"))
+    form = chosen.get("-f", chosen.get("--showformat", "${binary:Package}\t${Version}\n")).removeprefix("=")
     if {"-W", "--show"} & chosen.keys():
         return _show(call, patterns, form)
     if {"-l", "--list"} & chosen.keys():

@@ -95,7 +95,26 @@ def _set_groups(accounts: Accounts, user: User, names: list[str], keep: bool = T
             group.members.remove(user.name)
 
 
+# usermod(8) of shadow 4.13; ansible.builtin.user looks here for --append.
+USERMOD_HELP = """Usage: usermod [options] LOGIN
+
+Options:
+  -a, --append                  append the user to the supplemental GROUPS
+                                mentioned by the -G option without removing
+                                the user from other groups
+  -c, --comment COMMENT         new value of the GECOS field
+  -G, --groups GROUPS           new list of supplementary GROUPS
+  -h, --help                    display this help message and exit
+  -p, --password PASSWORD       use encrypted password for the new password
+  -s, --shell SHELL             new login shell for the user account
+
+"""
+
+
 def usermod(call: Call) -> int:
+    if call.argv[1:] in (["--help"], ["-h"]):
+        call.out(USERMOD_HELP)
+        return 0
     options, names = _arguments(
         call, "aG:s:d:mc:g:u:p:l:LU", ["append", "groups=", "shell=", "home=", "move-home", "comment=", "gid=", "uid=", "password=", "login=", "lock", "unlock"]
     )
