@@ -1,0 +1,411 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module against recorded programs: what it calls, in which order, and what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube as mk
+from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_cluster
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import Node
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_options import argument_spec
+from ansible_collections.gpudev.workstation.plugins.module_utils._runner import Completed
+from ansible_collections.gpudev.workstation.plugins.modules.minikube_gpu_cluster import Manager
+
+from tests.unit.recorded import FIXTURES, RecordedRunner, answer, completed, recording
+
+READY = Node(True, True, "", "v1.36.2")
+NO_CONTAINER = answer("[]\n", 1, "Error response from daemon: No such container: gpu\n")
+NODE_GPU = {
+    "docker exec gpu ls /dev/dxg /dev/nvidiactl": answer("/dev/nvidiactl\n", 2, "ls: cannot access '/dev/dxg': No such file or directory\n"),
+    "docker exec gpu nvidia-smi -L": completed(recording("minikube/node_nvidia_smi")),
+}
+HEALTHY: dict[str, Any] = {
+    "minikube version": completed(recording("minikube/version")),
+    "docker container inspect gpu": completed(recording("minikube/docker_inspect_node")),
+    "minikube status": completed(recording("minikube/status_running")),
+    **NODE_GPU,
+}
+ENGINE = {"docker version": completed(recording("docker/version_json")), "docker info": completed(recording("docker/info_json"))}
+AS_RECORDED = {"name": "gpu", "memory": "6g", "cpus": "2", "kubernetes_version": "v1.36.2"}
+
+
+def call(name: str) -> Completed:
+    return completed(recording(f"minikube/{name}"))
+
+
+class Bed:
+    """A home directory, recorded programs, and the module's manager on them."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.answers: dict[str, Any] = dict(HEALTHY)
+        self.node: Node | list[Node] = READY
+        self.runner = RecordedRunner(self.answers)
+
+    def profile(self, name: str = "profile_config_running.json", **changes: Any) -> None:
+        directory = self.home / ".minikube" / "profiles" / "gpu"
+        directory.mkdir(parents=True, exist_ok=True)
+        data = json.loads((FIXTURES / "minikube" / name).read_text())
+        (directory / "config.json").write_text(json.dumps({**data, **changes}))
+
+    def no_profile(self, *_argv: Any) -> Completed:
+        shutil.rmtree(self.home / ".minikube" / "profiles" / "gpu", ignore_errors=True)
+        self.answers["docker container inspect gpu"] = NO_CONTAINER
+        return call("delete_running")
+
+    def started(self, *_argv: Any) -> Completed:
+        self.profile()
+        self.answers["docker container inspect gpu"] = completed(recording("minikube/docker_inspect_node"))
+        self.answers["minikube status"] = call("status_running")
+        return call("start_gpus_all_fresh")
+
+    def kubeconfig(self, name: str = "kubeconfig_running.yaml") -> Path:
+        path = self.home / ".kube" / "config"
+        path.parent.mkdir(exist_ok=True)
+        shutil.copy(FIXTURES / "minikube" / name, path)
+        return path
+
+    def ask(self) -> Node:
+        if isinstance(self.node, list):
+            return self.node.pop(0) if len(self.node) > 1 else self.node[0]
+        return self.node
+
+    def run(self, check: bool = False, **options: Any) -> dict[str, Any]:
+        checked = ArgumentSpecValidator(argument_spec()).validate({**AS_RECORDED, "settle_timeout": 0, "wait_timeout": 0, **options})
+        assert not checked.error_messages
+        return Manager(checked.validated_parameters, check, self.runner, self.ask).run()
+
+    @property
+    def changes(self) -> list[str]:
+        """The calls that do something."""
+        verbs = ("start", "delete", "stop", "pause", "unpause", "addons", "update-context")
+        return [" ".join(argv[1:]) for argv in self.runner.calls if argv[0] == "minikube" and argv[1] in verbs]
+
+
+@pytest.fixture
+def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bed:
+    for name in ("MINIKUBE_HOME", "KUBECONFIG", "WSL_DISTRO_NAME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(_minikube_cluster, "on_wsl", lambda: False)
+    bed = Bed(tmp_path)
+    bed.kubeconfig()
+    bed.profile()
+    return bed
+
+
+def layer(answer_: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = answer_["layers"][0]
+    return found
+
+
+def codes(answer_: dict[str, Any]) -> list[str]:
+    return [finding["code"] for finding in layer(answer_)["findings"]]
+
+
+def test_a_healthy_cluster_is_left_alone(bed: Bed) -> None:
+    done = bed.run(background=True)
+    assert (done["changed"], layer(done)["status"], bed.changes, codes(done)) == (False, "ok", [], [])
+    assert layer(done)["summary"] == "cluster gpu runs Kubernetes v1.36.2, node Ready, sees NVIDIA GeForce RTX 4050 Laptop GPU"
+    assert (done["kubeconfig"], done["context"], done["drift"]) == (str(bed.home / ".kube/config"), "gpu", [])
+    assert len(bed.runner.calls) == 5
+
+
+def test_check_mode_says_the_same_of_a_healthy_cluster(bed: Bed) -> None:
+    assert bed.run(check=True)["layers"] == bed.run()["layers"]
+
+
+def test_running_is_not_ready(bed: Bed) -> None:
+    bed.node = Node(True, False, "KubeletNotReady: cni plugin not initialized")
+    done = bed.run()
+    assert (layer(done)["status"], codes(done), bed.changes) == ("needs_consent", ["MK-029"], [])
+    assert "cluster_restart" in done["msg"]
+
+
+def test_a_node_that_becomes_ready_by_itself_is_waited_for(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    bed.node = [Node(False, False, "connection refused"), READY]
+    done = bed.run(settle_timeout=5)
+    assert (layer(done)["status"], bed.changes) == ("ok", [])
+
+
+def test_less_memory_than_declared_needs_consent(bed: Bed) -> None:
+    bed.answers.update(ENGINE)
+    done = bed.run(memory="16000mb")
+    assert (done["failed"], layer(done)["status"], codes(done), bed.changes) == (True, "needs_consent", ["MK-035"], [])
+    assert done["drift"] == [{"setting": "memory", "declared": "16000mb", "found": "6144mb", "effect": "needs_recreate"}]
+    assert "cluster_recreate" in done["msg"]
+
+
+def test_check_mode_predicts_the_consent_without_failing(bed: Bed) -> None:
+    bed.answers.update(ENGINE)
+    done = bed.run(check=True, memory="16000mb")
+    assert (done.get("failed"), done["changed"], layer(done)["status"]) == (None, False, "needs_consent")
+
+
+def test_recreated_with_consent(bed: Bed) -> None:
+    bed.answers.update({**ENGINE, "minikube delete": bed.no_profile, "minikube start": bed.started})
+    done = bed.run(memory="8g", allow=["cluster_recreate"])
+    assert [change.split()[0] for change in bed.changes] == ["delete", "start"]
+    assert done["changed"]
+    assert done["before"]["memory_mb"] == 6144
+    # The recorded cluster comes up with 6 GB again: what was not achieved is said.
+    assert layer(done)["status"] == "drift"
+
+
+def test_recreation_is_predicted(bed: Bed) -> None:
+    bed.answers.update(ENGINE)
+    done = bed.run(check=True, memory="8g", allow=["cluster_recreate"])
+    assert (done["changed"], layer(done)["status"], bed.changes) == (True, "drift", [])
+    assert done["diff"] == {"before": {"state": "running", "memory": "6144mb"}, "after": {"state": "running", "memory": "8g"}}
+
+
+def test_recreate_never_reports_the_drift_and_goes_on(bed: Bed) -> None:
+    done = bed.run(memory="8g", recreate="never")
+    assert (done["changed"], layer(done)["status"], codes(done)) == (False, "drift", ["MK-035"])
+
+
+def test_recreate_never_does_not_excuse_a_missing_gpu(bed: Bed) -> None:
+    bed.profile(GPUs="")
+    done = bed.run(recreate="never")
+    assert (layer(done)["status"], codes(done)) == ("broken", ["MK-031"])
+
+
+def test_a_new_cluster(bed: Bed) -> None:
+    bed.no_profile()
+    bed.answers.update({**ENGINE, "minikube start": bed.started})
+    done = bed.run(addons={"metrics-server": "no"}, wait_timeout=360)
+    assert (done["changed"], layer(done)["status"]) == (True, "changed")
+    expected = "start -p gpu --driver=docker --container-runtime=docker --interactive=false --keep-context -o json --gpus=all --memory=6g --cpus=2 --kubernetes-version=v1.36.2"
+    assert bed.changes == [expected]
+
+
+def test_a_new_cluster_is_predicted_without_a_dry_run(bed: Bed) -> None:
+    bed.no_profile()
+    bed.answers.update(ENGINE)
+    done = bed.run(check=True)
+    assert (done["changed"], layer(done)["status"], bed.changes) == (True, "drift", [])
+    assert done["diff"]["before"] == {"state": "absent"}
+    assert done["diff"]["after"]["memory"] == "6g"
+
+
+def test_more_memory_than_the_engine_has_is_refused(bed: Bed) -> None:
+    bed.no_profile()
+    bed.answers.update(ENGINE)
+    done = bed.run(memory="900g")
+    assert (layer(done)["status"], codes(done), bed.changes) == ("unsupported", ["MK-006"], [])
+
+
+@pytest.mark.parametrize("status", ["status_killed_after_3_0s", "status_killed_after_8_0s", "status_killed_after_16_0s", "status_kubelet_camelcase"])
+def test_a_half_made_cluster_is_deleted_without_consent(bed: Bed, status: str) -> None:
+    bed.profile("config_gpu_after_failed_first_start.json")
+    bed.kubeconfig("kubeconfig_stopped.yaml")
+    bed.answers.update({**ENGINE, "minikube status": call(status), "minikube delete": bed.no_profile, "minikube start": bed.started})
+    done = bed.run()
+    assert [change.split()[0] for change in bed.changes] == ["delete", "start"]
+    assert (layer(done)["status"], "MK-021" in codes(done)) == ("changed", True)
+
+
+def test_a_removed_container_is_said_at_once(bed: Bed) -> None:
+    bed.answers.update({**ENGINE, "docker container inspect gpu": NO_CONTAINER})
+    done = bed.run()
+    assert (layer(done)["status"], codes(done), bed.changes) == ("needs_consent", ["MK-022"], [])
+
+
+def test_an_unreachable_engine_never_means_absent(bed: Bed) -> None:
+    bed.answers["docker container inspect gpu"] = completed(recording("docker/daemon_not_running"))
+    done = bed.run()
+    assert (layer(done)["status"], codes(done), bed.changes) == ("unreachable", ["MK-020"], [])
+    assert "Cannot connect to the Docker daemon" in layer(done)["findings"][0]["symptom"]
+
+
+def test_awaiting_an_engine_in_check_mode(bed: Bed) -> None:
+    bed.answers["docker container inspect gpu"] = completed(recording("docker/daemon_not_running"))
+    done = bed.run(check=True, awaiting=["Docker Desktop starts"])
+    assert (done.get("failed"), layer(done)["status"], layer(done)["summary"]) == (None, "skipped", "cannot be looked at yet: Docker Desktop starts")
+    drifted = bed.run(check=True, awaiting=["Docker Desktop starts"], memory="16000mb", allow=["cluster_recreate"])
+    assert (drifted["changed"], layer(drifted)["status"]) == (True, "drift")
+
+
+def test_awaiting_does_not_excuse_a_real_run(bed: Bed) -> None:
+    bed.answers["docker container inspect gpu"] = completed(recording("docker/daemon_not_running"))
+    assert bed.run(awaiting=["Docker Desktop starts"])["failed"]
+
+
+@pytest.mark.parametrize(("labels", "has_profile", "code"), [({}, True, "MK-023"), ({"created_by.minikube.sigs.k8s.io": "true"}, False, "MK-024")])
+def test_foreign_containers_are_not_touched(bed: Bed, labels: dict[str, str], has_profile: bool, code: str) -> None:
+    if not has_profile:
+        bed.no_profile()
+    data = json.loads(recording("minikube/docker_inspect_node")["stdout"])
+    data[0]["Config"]["Labels"] = labels
+    bed.answers["docker container inspect gpu"] = answer(json.dumps(data))
+    done = bed.run(allow=["cluster_recreate", "cluster_restart"])
+    assert (layer(done)["status"], codes(done), bed.changes) == ("broken", [code], [])
+
+
+def test_a_paused_cluster_is_unpaused(bed: Bed) -> None:
+    bed.answers.update({"minikube status": [call("status_paused"), call("status_running")], "minikube unpause": answer()})
+    done = bed.run()
+    assert (bed.changes, layer(done)["status"]) == (["unpause -p gpu -o json"], "changed")
+
+
+def test_a_stopped_cluster_is_started_without_consent(bed: Bed) -> None:
+    data = json.loads(recording("minikube/docker_inspect_node")["stdout"])
+    data[0]["State"]["Status"] = "exited"
+    bed.answers.update({"docker container inspect gpu": answer(json.dumps(data)), "minikube start": bed.started})
+    done = bed.run()
+    assert ([change.split()[0] for change in bed.changes], layer(done)["status"]) == (["start"], "changed")
+
+
+def test_the_current_context_survives_a_repaired_kubeconfig(bed: Bed) -> None:
+    path = bed.kubeconfig()
+    path.write_text(path.read_text().replace("current-context: gpu", "current-context: work"))
+    path.chmod(0o600)
+
+    def update_context(_argv: list[str]) -> Completed:
+        path.write_text(path.read_text().replace("current-context: work", "current-context: gpu").replace(":1\n", ":8443\n"))
+        return call("update_context_stale")
+
+    bed.answers.update({"minikube status": [call("status_kubeconfig_stale"), call("status_running")], "minikube update-context": update_context})
+    done = bed.run()
+    assert (bed.changes, layer(done)["status"]) == (["update-context -p gpu"], "changed")
+    assert mk.current_context(path.read_text()) == "work"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_addons_change_in_place(bed: Bed) -> None:
+    def enable(_argv: list[str]) -> Completed:
+        bed.profile(Addons={"metrics-server": True, "nvidia-device-plugin": False})
+        return answer()
+
+    bed.answers.update({"minikube addons enable": enable, "minikube addons disable": answer()})
+    done = bed.run(addons={"metrics-server": True, "nvidia-device-plugin": False})
+    assert bed.changes == ["addons enable metrics-server -p gpu", "addons disable nvidia-device-plugin -p gpu"]
+    assert (done["changed"], layer(done)["status"]) == (True, "changed")
+
+
+def test_a_failed_start_names_the_cause_in_the_journal(bed: Bed) -> None:
+    bed.no_profile()
+    bed.answers.update({**ENGINE, "minikube start": call("start_kubelet_camelcase"), "docker exec gpu journalctl": call("kubelet_camelcase_journal")})
+    done = bed.run()
+    assert (done["failed"], codes(done)) == (True, ["MK-100"])
+    assert "unknown flag: --cgroupDriver" in done["evidence"]["journal"]
+    assert done["evidence"]["rc"] == 80
+    assert len(done["evidence"]["events"]) <= 25
+
+
+def test_a_start_that_does_not_end(bed: Bed) -> None:
+    bed.no_profile()
+    begun = recording("minikube/start_gpus_all_fresh")["stdout"].splitlines()[:8]
+    bed.answers.update({**ENGINE, "minikube start": answer("\n".join(begun), None, timed_out=True)})
+    done = bed.run(start_timeout=600)
+    assert codes(done) == ["MK-041"]
+    assert "600 s" in done["msg"]
+
+
+def test_a_start_that_ends_well_is_not_believed(bed: Bed) -> None:
+    bed.no_profile()
+    bed.answers.update({**ENGINE, "minikube start": bed.started})
+    bed.node = Node(True, False, "KubeletNotReady: network plugin is not ready")
+    done = bed.run()
+    assert (done["failed"], layer(done)["status"], codes(done)[0]) == (True, "broken", "MK-029")
+
+
+def test_a_delete_that_deletes_nothing_is_not_believed(bed: Bed) -> None:
+    bed.answers["minikube delete"] = call("delete_running")
+    done = bed.run(state="absent", allow=["cluster_recreate"])
+    assert (codes(done), done["failed"]) == (["MK-039"], True)
+
+
+def test_absent(bed: Bed) -> None:
+    bed.answers["minikube delete"] = bed.no_profile
+    done = bed.run(state="absent", allow=["cluster_recreate"])
+    assert (done["changed"], layer(done)["status"]) == (True, "not_applicable")
+    again = bed.run(state="absent")
+    assert (again["changed"], layer(again)["status"]) == (False, "not_applicable")
+
+
+def test_no_gpu_in_the_node(bed: Bed) -> None:
+    bed.answers["docker exec gpu ls /dev/dxg /dev/nvidiactl"] = call("node_dxg_absent")
+    done = bed.run()
+    assert (layer(done)["status"], codes(done)) == ("broken", ["MK-032"])
+
+
+def test_nvml_not_supported_in_the_node_is_a_warning(bed: Bed) -> None:
+    # NVIDIA/nvidia-container-toolkit#1739
+    bed.answers["docker exec gpu ls /dev/dxg /dev/nvidiactl"] = answer("/dev/dxg\n", 2)
+    bed.answers["docker exec gpu nvidia-smi -L"] = answer("Failed to initialize NVML: Not Supported\n", 255)
+    done = bed.run()
+    assert (layer(done)["status"], codes(done)) == ("ok", ["MK-034"])
+
+
+def test_nvidia_smi_off_the_path_on_wsl(bed: Bed) -> None:
+    bed.answers["docker exec gpu ls /dev/dxg /dev/nvidiactl"] = answer("/dev/dxg\n", 2)
+    bed.answers["docker exec gpu nvidia-smi -L"] = answer("", 127, 'OCI runtime exec failed: exec: "nvidia-smi": executable file not found in $PATH')
+    bed.answers["docker exec gpu /usr/lib/wsl/lib/nvidia-smi -L"] = completed(recording("minikube/node_nvidia_smi"))
+    assert layer(bed.run())["status"] == "ok"
+
+
+def test_root_is_refused_with_the_user_to_use(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setenv("SUDO_USER", "dev")
+    done = bed.run()
+    assert (codes(done), bed.runner.calls) == (["MK-010"], [])
+    assert "dev" in done["msg"]
+
+
+@pytest.mark.parametrize(("version", "wsl", "old"), [("v1.31.2", False, True), ("v1.32.0", False, False), ("v1.33.0", True, True), ("v1.33.1", True, False)])
+def test_too_old_for_gpus(bed: Bed, monkeypatch: pytest.MonkeyPatch, version: str, wsl: bool, old: bool) -> None:
+    monkeypatch.setattr(_minikube_cluster, "on_wsl", lambda: wsl)
+    bed.answers["minikube version"] = answer(json.dumps({"minikubeVersion": version}))
+    assert (codes(bed.run()) == ["MK-011"]) is old
+
+
+def test_no_minikube(bed: Bed) -> None:
+    bed.answers["minikube version"] = answer(rc=None, missing=True)
+    assert codes(bed.run()) == ["MK-012"]
+
+
+def test_refused_before_anything_is_run(bed: Bed) -> None:
+    done = bed.run(cpus="lots")
+    assert (bed.runner.calls, codes(done), done["failed"]) == ([], ["MK-007"], True)
+
+
+def test_every_call_has_the_same_environment(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_minikube_cluster, "on_wsl", lambda: True)
+    bed.run()
+    assert {environment["WSL_DISTRO_NAME"] for environment in bed.runner.environments} == {"wsl2"}
+    assert len({tuple(sorted(environment.items())) for environment in bed.runner.environments}) == 1
+
+
+def test_no_secret_in_evidence(bed: Bed) -> None:
+    text = _minikube_cluster.clean(f"token=xyz client-key-data: QUJD {bed.home}/x")
+    assert "xyz" not in text
+    assert "QUJD" not in text
+    assert str(bed.home) not in text
+
+
+def test_the_job_of_a_killed_run_is_found_again(bed: Bed) -> None:
+    """The whole way in real processes: a job begins, its starter forgets it, the next run attaches, a poll brings the result."""
+    bed.no_profile()
+    bed.answers.update({**ENGINE, "minikube start": bed.started})
+    begun = bed.run(background=True)
+    assert begun["job"]["id"]
+    job, offset, texts = begun["job"]["id"], 0, []
+    for _poll in range(20):
+        view = bed.run(job=job, job_offset=offset)["job"]
+        offset = view["offset"]
+        texts += [line["text"] for line in view["lines"]]
+        if not view["running"]:
+            break
+    assert view["result"]["layers"][0]["status"] == "changed"
+    assert any("step 8/19 Creating Container" in text for text in texts)
