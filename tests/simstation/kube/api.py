@@ -32,6 +32,8 @@ PATCH_FORMS = {
     "application/apply-patch+yaml": "apply",
     "application/apply-patch+cbor": "",
 }
+# The node's address inside minikube's Docker network.
+SERVER_ADDRESS = {"clientCIDR": "0.0.0.0/0", "serverAddress": "192.168.49.2:8443"}
 DEFAULT_WATCH_SECONDS = 1800.0
 
 
@@ -142,6 +144,8 @@ class Api:
             answer = answer_json(200, document["aggregated"][path])
             answer.content_type = AGGREGATED
             return answer
+        if path == "/api":
+            return answer_json(200, {**document["legacy"][path], "serverAddressByClientCIDRs": [SERVER_ADDRESS]})
         if path in document["legacy"]:
             return answer_json(200, document["legacy"][path])
         steps = path.split("/")

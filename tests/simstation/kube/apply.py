@@ -108,8 +108,16 @@ def apply(live: Object | None, configuration: Object, kind: str, manager: Manage
     for path in sorted(dropped, key=len, reverse=True):
         fields.remove_at(merged, path)
     ownership.take(manager, claimed, time)
-    merged["metadata"]["managedFields"] = ownership.result()
+    _write(merged, ownership)
     return merged
+
+
+def _write(item: Object, ownership: Ownership) -> None:
+    managed = ownership.result()
+    if managed:
+        item["metadata"]["managedFields"] = managed
+    else:
+        item["metadata"].pop("managedFields", None)
 
 
 def _conflicts(base: Object, configuration: Object, claimed: FieldSet, ownership: Ownership, manager: Manager) -> dict[str, list[fields.Path]]:
@@ -198,14 +206,10 @@ def track_update(old: Object | None, new: Object, kind: str, manager: Manager, t
     touched, removed = fields.compared(old, new, kind)
     ownership = Ownership.of(old or new)
     ownership.withdraw(None, removed)
-    ownership.withdraw(manager, {path for path in touched if fields.value_at(new, path) is not None and not path[-1].startswith("k:")} if old else set())
+    ownership.withdraw(manager, {path for path in touched if not path[-1].startswith("k:")} if old else set())
     if touched:
         ownership.take(manager, (ownership.owned_by(manager) - removed) | touched, time)
-    managed = ownership.result()
-    if managed:
-        new["metadata"]["managedFields"] = managed
-    else:
-        new["metadata"].pop("managedFields", None)
+    _write(new, ownership)
 
 
 def merge_patch(base: Any, patch: Any) -> Any:

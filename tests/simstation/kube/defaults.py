@@ -110,8 +110,6 @@ def _daemon_set(item: Object) -> None:
         rolling = strategy.setdefault("rollingUpdate", {})
         rolling.setdefault("maxUnavailable", 1)
         rolling.setdefault("maxSurge", 0)
-    else:
-        strategy.pop("rollingUpdate", None)
     spec.setdefault("revisionHistoryLimit", 10)
     status = item.setdefault("status", {})
     for name in ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady"):

@@ -154,6 +154,8 @@ class Plugin:
             "nvidiaCTKPath": "/usr/bin/nvidia-ctk",
             "containerDriverRoot": "/driver-root",
         }
+        if self.version >= (0, 20):
+            flags["plugin"]["sharedDevicesAllocationPolicy"] = "distributed"
         gpus = {"gpus": [{"pattern": "*", "name": DEFAULT_RESOURCE}]}
         config = {"version": "v1", "flags": flags, "resources": gpus, "sharing": {"timeSlicing": self.sharing()}, "imex": {}}
         lines.add("I", "main.go:388", "\nRunning with config:\n" + json.dumps(config, indent=2))

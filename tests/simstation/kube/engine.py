@@ -14,6 +14,7 @@ from typing import Any
 
 from .logs import Logs
 from .registry import Registry, seconds
+from .status import StatusError
 from .store import Resource, Store, resource
 
 Object = dict[str, Any]
@@ -96,7 +97,11 @@ class Context:
         if field_path:
             involved["fieldPath"] = field_path
         made = self._event_body(involved, namespace, reason, message, "Warning" if warning else "Normal", source)
-        self.registry.create(resource("events"), made, source)
+        try:
+            self.registry.create(resource("events"), made, source)
+        except StatusError:
+            # A namespace that is being terminated takes no events; a real component logs that and goes on.
+            return
 
     def _event_body(self, involved: Object, namespace: str, reason: str, message: str, kind: str, source: str) -> Object:
         name = f"{involved['name']}.{int(self.now().timestamp() * 1e9):x}{self.store.revision % 256:02x}"
@@ -175,12 +180,15 @@ class Engine:
 
     def _run(self, step: Step) -> None:
         self._due.pop(step.key, None)
-        with self.context.store.locked():
-            step.run()
+        try:
+            with self.context.store.locked():
+                step.run()
+        except StatusError as error:
+            self.context.station.record_error(f"kubernetes controller: {step.key} {step.label}", str(error))
 
-    def next_step(self) -> bool:
-        """Run the one step that is due first, whatever its delay; False when nothing is left to do."""
-        steps = self._planned(0.0)
+    def next_step(self, longest: float = 30.0) -> bool:
+        """Run the one step that is due first; False when nothing is left to do that takes at most `longest` simulated seconds."""
+        steps = [step for step in self._planned(0.0) if step.delay <= longest]
         if not steps:
             return False
         self._run(min(steps, key=lambda entry: entry.delay))

@@ -56,13 +56,23 @@ class Kubelet:
         runtime = self._runtime(uid)
         stage = runtime.get("stage", "new")
         if pod["metadata"].get("deletionTimestamp"):
-            return self._step(pod, "kill", self._grace(pod), self._kill)
+            if stage in ("running", "deadline"):
+                if pod["status"].get("observedGeneration") != pod["metadata"].get("generation"):
+                    return self._step(pod, "notice", 0.05, self._notice)
+                return self._step(pod, "kill", self._grace(pod), self._kill)
+            return self._step(pod, "remove", 0.3, self._remove)
         if stage in ("running", "waiting") and runtime.get("boot", 0) < self.context.section.get("boots", 0):
             return self._step(pod, f"reboot-{self.context.section['boots']}", REBOOT, self._reboot)
         if stage == "new":
             return self._step(pod, "accept", ACCEPT, self._accept)
         if stage == "creating":
-            return None if self._blocked(pod) else self._step(pod, "create", CREATE, self._create)
+            return None if self._blocked(pod) else self._step(pod, "sandbox", CREATE, self._sandbox)
+        if stage == "sandbox":
+            return self._step(pod, "create", CREATE, self._create)
+        if stage == "config-error":
+            return None if self._missing_reference(pod) else self._step(pod, "create", CREATE, self._create)
+        if stage == "deadline":
+            return self._step(pod, "deadline-over", pod["spec"]["terminationGracePeriodSeconds"] + 1.0, self._deadline_over)
         if stage == "pulling":
             return self._step(pod, "pulled", PULL, self._pulled)
         if stage == "pull-failed":
@@ -112,7 +122,7 @@ class Kubelet:
             self.context.runtime(pod["metadata"]["uid"]).update(values)
 
     def _blocked(self, pod: Object) -> bool:
-        """Waits for something that may still come: the network, a ConfigMap."""
+        """Waits for something that may still come: the network, a volume."""
         return not self._network_ready(pod) or self._missing_volume(pod) is not None
 
     def _network_ready(self, pod: Object) -> bool:
@@ -127,6 +137,23 @@ class Kubelet:
                     if not found:
                         return volume["name"], f'{kind} "{source.get(field)}" not found'
         return None
+
+    def _missing_reference(self, pod: Object) -> str:
+        """What an environment variable refers to and is not there."""
+        container = pod["spec"]["containers"][0]
+        sources = [(entry.get("valueFrom") or {}) for entry in container.get("env") or []] + list(container.get("envFrom") or [])
+        for source in sources:
+            for kind, names in (("configmap", ("configMapKeyRef", "configMapRef")), ("secret", ("secretKeyRef", "secretRef"))):
+                for name in names:
+                    wanted = source.get(name)
+                    if not wanted or wanted.get("optional"):
+                        continue
+                    found = self.context.store.get(resource(f"{kind}s"), pod["metadata"]["namespace"], wanted["name"])
+                    if not found:
+                        return f'{kind} "{wanted["name"]}" not found'
+                    if "key" in wanted and wanted["key"] not in (found.get("data") or {}):
+                        return f"couldn't find key {wanted['key']} in {kind.replace('m', 'M').capitalize()} {pod['metadata']['namespace']}/{wanted['name']}"
+        return ""
 
     # --- admission and creation ---
 
@@ -169,11 +196,16 @@ class Kubelet:
     def _reject(self, pod: Object, problem: str) -> None:
         def change(status: Object) -> None:
             status.update(phase="Failed", reason="UnexpectedAdmissionError", message=f"Pod was rejected: {problem}", startTime=self.context.stamp())
+            status["observedGeneration"] = pod["metadata"].get("generation", 1)
             status.pop("conditions", None)
 
         self._note(pod, stage="done")
         self.context.set_status(resource(PODS), pod, change, MANAGER)
         self.context.event(pod, "Pod", "UnexpectedAdmissionError", problem, warning=True)
+
+    def _sandbox(self, pod: Object) -> None:
+        self._note(pod, stage="sandbox")
+        self._status(pod, {"phase": "Pending"}, {"waiting": {"reason": "ContainerCreating"}})
 
     def _create(self, pod: Object) -> None:
         spec = pod["spec"]
@@ -197,7 +229,15 @@ class Kubelet:
             self._pull(pod)
         else:
             self._pod_event(pod, "Pulled", f'Container image "{image}" already present on machine and can be accessed by the pod')
+            self._start_if_configured(pod)
+
+    def _start_if_configured(self, pod: Object) -> None:
+        missing = self._missing_reference(pod)
+        if not missing:
             self._start(pod)
+            return
+        self._waiting(pod, "CreateContainerConfigError", missing, stage="config-error")
+        self._pod_event(pod, "Failed", f"Error: {missing}", warning=True)
 
     def _image_name_ok(self, pod: Object, image: str) -> bool:
         name = re.split(r"[:@]", image.rsplit("/", 1)[-1])[0]
@@ -262,7 +302,7 @@ class Kubelet:
             self.context.set_status(resource("nodes"), self.context.node(), change, MANAGER)
         text = f'Successfully pulled image "{image}" in {PULL:.3f}s ({PULL:.3f}s including waiting). Image size: 100000000 bytes.'
         self._pod_event(pod, "Pulled", text)
-        self._start(pod)
+        self._start_if_configured(pod)
 
     # --- running ---
 
@@ -334,22 +374,28 @@ class Kubelet:
 
         def change(status: Object) -> None:
             status["phase"] = "Succeeded" if code == 0 else "Failed"
-            for entry in status["conditions"]:
-                if entry["type"] == "PodReadyToStartContainers":
-                    entry.update(status="False", lastTransitionTime=self.context.stamp())
+            self._sandbox_gone(status)
 
         self.context.set_status(resource(PODS), pod, change, MANAGER)
 
     def _deadline(self, pod: Object) -> None:
-        self._note(pod, stage="done", code=137)
-        self._lose_plugin(pod)
-        self._terminated(pod, 137, phase="Failed")
+        """First the pod counts as failed although its container still runs, as in recordings/kube/gpu_pod_pending.jsonl."""
+        runtime = self._runtime(pod["metadata"]["uid"])
+        self._note(pod, stage="deadline", code=137)
+        running = {"running": {"startedAt": runtime["started"]}}
+        self._status(pod, {"phase": "Running"}, running, restarts=runtime.get("restarts", 0), code=137, failed=True)
 
-        def change(status: Object) -> None:
-            status.update(phase="Failed", reason="DeadlineExceeded", message="Pod was active on the node longer than the specified deadline")
-
-        self.context.set_status(resource(PODS), pod, change, MANAGER)
+    def _deadline_over(self, pod: Object) -> None:
+        self._note(pod, stage="done")
+        reason = {"reason": "DeadlineExceeded", "message": "Pod was active on the node longer than the specified deadline"}
+        self._terminated(pod, 137, phase="Failed", failed=True)
+        self.context.set_status(resource(PODS), pod, lambda status: status.update(reason), MANAGER)
         self.context.event(pod, "Pod", "DeadlineExceeded", "Pod was active on the node longer than specified deadline")
+
+    def _sandbox_gone(self, status: Object) -> None:
+        for entry in status["conditions"]:
+            if entry["type"] == "PodReadyToStartContainers":
+                entry.update(status="False", lastTransitionTime=self.context.stamp())
 
     def _reboot(self, pod: Object) -> None:
         """After the node came back every container is started anew."""
@@ -366,15 +412,30 @@ class Kubelet:
             self._start(found or pod)
 
     def _grace(self, pod: Object) -> float:
-        stage = self._runtime(pod["metadata"]["uid"]).get("stage", "new")
-        if stage != "running" or device_plugin.is_plugin(pod["spec"]["containers"][0]["image"]):
+        """A shell that sleeps ignores SIGTERM, the plugin heeds it."""
+        if device_plugin.is_plugin(pod["spec"]["containers"][0]["image"]):
             return 0.5
         return float(pod["metadata"].get("deletionGracePeriodSeconds") or 0) + 0.7
 
+    def _notice(self, pod: Object) -> None:
+        """The kubelet acknowledges the deletion before the container has ended."""
+        generation = pod["metadata"].get("generation", 1)
+
+        def change(status: Object) -> None:
+            status["observedGeneration"] = generation
+            for entry in status.get("conditions") or []:
+                entry["observedGeneration"] = generation
+
+        self.context.set_status(resource(PODS), pod, change, MANAGER)
+
     def _kill(self, pod: Object) -> None:
-        name = pod["spec"]["containers"][0]["name"]
-        if self._runtime(pod["metadata"]["uid"]).get("stage") == "running":
-            self._pod_event(pod, "Killing", f"Stopping container {name}")
+        container = pod["spec"]["containers"][0]
+        code = 0 if device_plugin.is_plugin(container["image"]) else 137
+        self._pod_event(pod, "Killing", f"Stopping container {container['name']}")
+        self._note(pod, stage="killed", code=code)
+        self._terminated(pod, code, phase="Failed" if code else "Succeeded", failed=True)
+
+    def _remove(self, pod: Object) -> None:
         self._lose_plugin(pod)
         found = self.context.store.get(resource(PODS), pod["metadata"]["namespace"], pod["metadata"]["name"])
         if found:
@@ -396,7 +457,7 @@ class Kubelet:
         restarts = self._runtime(pod["metadata"]["uid"]).get("restarts", 0)
         self._status(pod, {"phase": phase}, {"waiting": {"reason": reason, "message": message}}, restarts=restarts)
 
-    def _terminated(self, pod: Object, code: int, *, message: str = "", reason: str = "", phase: str = "Running") -> None:
+    def _terminated(self, pod: Object, code: int, *, message: str = "", reason: str = "", phase: str = "Running", failed: bool = False) -> None:
         self._lose_plugin(pod)
         runtime = self._runtime(pod["metadata"]["uid"])
         ended: Object = {"exitCode": code, "reason": reason or ("Completed" if code == 0 else "Error")}
@@ -404,25 +465,37 @@ class Kubelet:
             ended["message"] = message
         started = "1970-01-01T00:00:00Z" if reason == "StartError" else runtime.get("started", self.context.stamp())
         ended.update(startedAt=started, finishedAt=self.context.stamp(), containerID=_container_id(pod, runtime.get("restarts", 0)))
-        self._status(pod, {"phase": phase}, {"terminated": ended}, restarts=runtime.get("restarts", 0), code=code)
+        restarts = runtime.get("restarts", 0)
+        self._status(pod, {"phase": phase}, {"terminated": ended}, restarts=restarts, code=code, failed=failed, sandbox=phase in ("Running", "Pending"))
 
     def _status(
-        self, pod: Object, fields: Object, state: Object, *, ready: bool = False, sandbox: bool = True, restarts: int = 0, code: int | None = None
+        self,
+        pod: Object,
+        fields: Object,
+        state: Object,
+        *,
+        ready: bool = False,
+        sandbox: bool = True,
+        restarts: int = 0,
+        code: int | None = None,
+        failed: bool = False,
     ) -> None:
-        finished = code if code is not None and pod["spec"]["restartPolicy"] == "Never" else None
-        alive = "terminated" not in state and fields["phase"] == "Running"
+        finished = code if code is not None and (failed or pod["spec"]["restartPolicy"] == "Never") else None
 
         def change(status: Object) -> None:
             known = (status.get("containerStatuses") or [{}])[0]
-            address = self._address(pod) if sandbox else ""
+            address = self._address(pod) if sandbox or fields["phase"] != "Pending" else ""
             status.update(fields, observedGeneration=pod["metadata"].get("generation", 1))
             status["conditions"] = self._conditions(pod, status.get("conditions") or [], ready, sandbox, finished)
             status.update(hostIP=bootstrap.NODE_ADDRESS, hostIPs=[{"ip": bootstrap.NODE_ADDRESS}])
-            if address and fields["phase"] == "Running":
+            if address and (state.get("waiting") or {}).get("reason") != "ContainerCreating":
                 status.update(podIP=address, podIPs=[{"ip": address}])
             status.setdefault("startTime", self.context.stamp())
-            status["containerStatuses"] = [self._container_status(pod, known, state, ready, restarts, alive)]
+            status["containerStatuses"] = [self._container_status(pod, known, state, ready, restarts)]
             status.setdefault("resources", {})
+            granted = {name: str(int(amount)) for name, amount in requests(pod).items() if "/" in name}
+            if granted:
+                status["allocatedResources"] = granted
 
         self.context.set_status(resource(PODS), pod, change, MANAGER)
 
@@ -453,27 +526,28 @@ class Kubelet:
         generation = pod["metadata"].get("generation", 1)
         return {"type": kind, "observedGeneration": generation, "status": text, "lastProbeTime": None, "lastTransitionTime": since, **extra}
 
-    def _container_status(self, pod: Object, known: Object, state: Object, ready: bool, restarts: int, alive: bool) -> Object:
+    def _container_status(self, pod: Object, known: Object, state: Object, ready: bool, restarts: int) -> Object:
         container = pod["spec"]["containers"][0]
         last: Object = copy.deepcopy(known.get("lastState") or {})
         before = known.get("state") or {}
         if "terminated" in before and "terminated" not in state:
             last = {"terminated": before["terminated"]}
         started = "running" in state
+        # A container that outlived its pod's deadline still counts as ready until it is killed.
+        ready = ready or (started and bool(known.get("ready")))
         made: Object = {"name": container["name"], "state": state, "lastState": last, "ready": ready, "restartCount": restarts, "image": container["image"]}
-        made["imageID"] = f"docker://sha256:{hashlib.sha256(container['image'].encode()).hexdigest()}" if started or "terminated" in state else ""
-        if made["imageID"] and "terminated" not in state:
-            made["containerID"] = _container_id(pod, restarts)
-        elif "terminated" in state:
-            made["containerID"] = state["terminated"]["containerID"]
+        exists = started or "terminated" in state or "containerID" in known
+        made["imageID"] = f"docker://sha256:{hashlib.sha256(container['image'].encode()).hexdigest()}" if exists else ""
+        if exists:
+            made["containerID"] = (state.get("terminated") or {}).get("containerID") or _container_id(pod, restarts)
         made["started"] = started
-        if started or "terminated" in state:
+        if exists:
             made["resources"] = copy.deepcopy(container.get("resources") or {})
-        self._granted(pod, container, made, started)
+        self._granted(container, made)
         made["volumeMounts"] = [{**mount, **({"recursiveReadOnly": "Disabled"} if mount.get("readOnly") else {})} for mount in container.get("volumeMounts") or []]
         return made
 
-    def _granted(self, pod: Object, container: Object, made: Object, started: bool) -> None:
+    def _granted(self, container: Object, made: Object) -> None:
         asked = {name: amount for name, amount in ((container.get("resources") or {}).get("requests") or {}).items() if "/" in name}
         if not asked:
             return

@@ -73,7 +73,10 @@ class Logs:
     def _require_started(self, pod: Object, name: str, state: Object, kept: Any) -> None:
         waiting = state.get("state", {}).get("waiting")
         if waiting and not kept:
-            raise bad_request(f'container "{name}" in pod "{pod["metadata"]["name"]}" is waiting to start: {waiting["reason"]}')
+            reason = "trying and failing to pull image" if waiting["reason"] in ("ErrImagePull", "ImagePullBackOff") else waiting["reason"]
+            raise bad_request(f'container "{name}" in pod "{pod["metadata"]["name"]}" is waiting to start: {reason}')
+        if not state and not kept and pod.get("status", {}).get("phase") == "Failed":
+            raise bad_request(f'container "{name}" in pod "{pod["metadata"]["name"]}" is not available')
         if not state and not kept:
             raise bad_request(f'container "{name}" in pod "{pod["metadata"]["name"]}" is waiting to start: ContainerCreating')
 

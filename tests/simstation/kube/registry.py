@@ -268,12 +268,14 @@ class Registry:
                 return self._apply_new(kind, wanted, who, dry_run), True
             self._same_revision(kind, {"metadata": configuration.get("metadata", {})}, old)
             merged = merging.apply(old, wanted, kind.kind, who, self.now(), force)
-            managed = merged["metadata"].get("managedFields", [])
+            managed = merged["metadata"].get("managedFields")
             if "uid" in configuration.get("metadata", {}):
                 merged["metadata"]["uid"] = configuration["metadata"]["uid"]
             self._keep_server_fields(kind, old, merged, subresource)
             merged = defaults.normalise(merged, kind.kind)
-            merged["metadata"]["managedFields"] = managed
+            merged["metadata"].pop("managedFields", None)
+            if managed:
+                merged["metadata"]["managedFields"] = managed
             if not subresource:
                 self._fill(kind, merged)
                 self._check(kind, merged, old)
@@ -283,9 +285,7 @@ class Registry:
         namespace, name = wanted["metadata"].get("namespace", ""), wanted["metadata"]["name"]
         self._require_namespace(kind, namespace, name)
         merged = merging.apply(None, wanted, kind.kind, who, self.now(), False)
-        managed = merged["metadata"].get("managedFields", [])
         new = self._prepared(kind, merged)
-        new["metadata"]["managedFields"] = managed
         return self._insert(kind, new, None, dry_run)
 
     def _configuration(self, kind: Resource, configuration: Object, namespace: str, name: str, subresource: str) -> Object:

@@ -104,7 +104,7 @@ class ControllerManager:
     def _daemon_status(self, item: Object, pods: list[Object], wanted: int, current: str) -> Object:
         alive = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
         ready = sum(is_ready(pod) for pod in alive)
-        updated = sum(pod["metadata"]["labels"].get("controller-revision-hash") == current for pod in alive)
+        updated = min(sum(pod["metadata"]["labels"].get("controller-revision-hash") == current for pod in alive), wanted)
         status: Object = {
             "currentNumberScheduled": min(len(alive), wanted),
             "numberMisscheduled": max(len(alive) - wanted, 0),
@@ -134,6 +134,7 @@ class ControllerManager:
             return
         labels = {**((item["spec"]["template"].get("metadata") or {}).get("labels") or {}), "controller-revision-hash": current}
         metadata = {"name": name, "namespace": namespace, "labels": labels, "ownerReferences": [reference("DaemonSet", item)]}
+        metadata["annotations"] = dict(item["metadata"].get("annotations") or {})
         data = {"spec": {"template": {"$patch": "replace", **item["spec"]["template"]}}}
         number = 1 + len(owned(self.context.all("controllerrevisions.apps", namespace), item))
         self.context.registry.create(kind, {"metadata": metadata, "data": data, "revision": number}, MANAGER)
@@ -325,6 +326,22 @@ class ControllerManager:
 
         return create
 
+    def _say_what_remains(self, item: Object, remaining: list[str]) -> None:
+        """The conditions of a namespace that waits for its pods (recordings/kube/namespace_delete.jsonl)."""
+        name = item["metadata"]["name"]
+        left = ", ".join(f"unexpected items still remain in namespace: {name} for gvr: /v1, Resource={plural}" for plural in remaining)
+        wanted = [
+            ("NamespaceDeletionDiscoveryFailure", "False", "ResourcesDiscovered", "All resources successfully discovered"),
+            ("NamespaceDeletionGroupVersionParsingFailure", "False", "ParsedGroupVersions", "All legacy kube types successfully parsed"),
+            ("NamespaceDeletionContentFailure", "True", "ContentDeletionFailed", f"Failed to delete all resource types, {len(remaining)} remaining: {left}"),
+            ("NamespaceContentRemaining", "False", "ContentRemoved", "All content successfully removed"),
+            ("NamespaceFinalizersRemaining", "False", "ContentHasNoFinalizers", "All content-preserving finalizers finished"),
+        ]
+        now = self.context.stamp()
+        names = ("type", "status", "reason", "message")
+        conditions = [{**dict(zip(names, values)), "lastTransitionTime": now} for values in wanted]
+        self.context.set_status(resource("namespaces"), item, lambda status: status.update(conditions=conditions), MANAGER)
+
     def _empty_namespace(self, item: Object) -> Iterator[Step]:
         name = item["metadata"]["name"]
         keys = ("daemonsets.apps", "deployments.apps", "replicasets.apps", "pods", "configmaps", "secrets", "services", "serviceaccounts", "events")
@@ -337,7 +354,10 @@ class ControllerManager:
                 if found:
                     self.context.registry.delete(resource(key), name, entry["metadata"]["name"])
 
+        remaining = sorted({key.partition(".")[0] for key, _ in left})
         if fresh:
             yield Step(f"namespace-{name}", f"clear-{len(fresh)}", 0.3, clear)
+        elif left and not item["status"].get("conditions"):
+            yield Step(f"namespace-{name}", "conditions", 0.1, lambda: self._say_what_remains(item, remaining))
         elif not left:
             yield Step(f"namespace-{name}", "remove", 0.3, lambda: self.context.store.remove(resource("namespaces"), item))
