@@ -20,7 +20,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._wait import De
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import ALLOW, Arguments, WindowsAction, ask_named
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation
 
-POLL_SECONDS = 3.0
+POLL_SECONDS = 2.0
 
 
 class Stopped(Exception):
@@ -54,7 +54,7 @@ class ActionModule(WindowsAction):
             return result([refusal], changed=False, check_mode=self.check_mode)
         steps = _docker_desktop_plan.plan(found, wanted)
         if not steps:
-            return self._told(found, self._healthy(found, wanted, OK, "runs"), changed=False)
+            return self._told(found, self._healthy(found, wanted, OK), changed=False)
         obstacle = self._obstacle(found, steps, wanted)
         if obstacle is not None:
             return self._told(found, obstacle, changed=False)
@@ -93,9 +93,9 @@ class ActionModule(WindowsAction):
             return self._told(found, stop.layer, changed=bool(done), diff=diff)
         left = _docker_desktop_plan.plan(found, wanted)
         if left:
-            finding = CATALOGUE["DESKTOP-014"].finding(f"still owed: {_in_words('', left)}", version=found.version)
+            finding = CATALOGUE["DESKTOP-015"].finding(_in_words("still owed", left))
             return self._told(found, Layer("docker", BROKEN, "a step had no effect", found.as_dict(), [finding]), changed=True, diff=diff)
-        return self._told(found, self._healthy(found, wanted, CHANGED, _in_words("done", done)), changed=True, diff=diff)
+        return self._told(found, self._healthy(found, wanted, CHANGED, f"{_in_words('done', done)}: "), changed=True, diff=diff)
 
     def _take(self, station: Workstation, arguments: Arguments, wanted: Wanted, found: DockerDesktop, step: Step) -> DockerDesktop:
         if step.kind in (INSTALL, UPGRADE):
@@ -173,9 +173,9 @@ class ActionModule(WindowsAction):
         if not told.get("finished"):
             raise Stopped("a step in the session of its user hangs", "DESKTOP-013", "the scheduled task did not end", found, user=user, seconds=seconds)
 
-    def _healthy(self, found: DockerDesktop, wanted: Wanted, status: str, what: str) -> Layer:
+    def _healthy(self, found: DockerDesktop, wanted: Wanted, status: str, what: str = "") -> Layer:
         findings: list[Finding] = _docker_desktop.release_findings(found, wanted.min_version, self._driver)
-        summary = f"Docker Desktop {found.version} {what}, engine {found.engine.get('version', 'unknown')}"
+        summary = f"{what}Docker Desktop {found.version} runs, engine {found.engine.get('version', 'unknown')}"
         return Layer("docker", status, summary, found.as_dict(), findings)
 
     def _told(self, found: DockerDesktop, layer: Layer, changed: bool, diff: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
@@ -200,5 +200,4 @@ def _logged_on(user: _windows_user.WindowsUser) -> str:
 
 
 def _in_words(what: str, steps: t.Sequence[Step]) -> str:
-    told = "; ".join(step.why for step in steps)
-    return f"{what}: {told}" if what else told
+    return f"{what}: {'; '.join(step.why for step in steps)}"

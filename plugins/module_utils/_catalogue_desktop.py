@@ -123,4 +123,11 @@ ENTRIES: t.Tuple[Entry, ...] = (
         remedy="Quit Docker Desktop on the desktop of the workstation (its icon, Quit), then run again. Releases before 4.37 can only be stopped so.",
         reference="https://docs.docker.com/desktop/features/desktop-cli/",
     ),
+    Entry(
+        code="DESKTOP-015",
+        layer="docker",
+        cause="A step was taken without an error, and what it was to change is as before.",
+        remedy="Look at Docker Desktop on the desktop of the workstation: settings that an administrator has locked cannot be changed in the file.",
+        reference="https://docs.docker.com/enterprise/security/hardened-desktop/settings-management/",
+    ),
 )

@@ -23,8 +23,9 @@ SESSION_MANAGER = "HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Session Manager"
 # wslpolicies.h of microsoft/WSL: ROOT_POLICIES_KEY "\\WSL".
 WSL_POLICIES = "HKLM:\\SOFTWARE\\Policies\\WSL"
 
-REQUIRED_FEATURE = "VirtualMachinePlatform"
-FEATURES = (REQUIRED_FEATURE, "Microsoft-Windows-Subsystem-Linux")
+PLATFORM = "VirtualMachinePlatform"
+SUBSYSTEM = "Microsoft-Windows-Subsystem-Linux"
+FEATURES = (PLATFORM, SUBSYSTEM)
 INSTALL_STATES = {1: "enabled", 2: "disabled", 3: "absent"}
 
 FIRST_WINDOWS_11 = 22000
@@ -74,6 +75,15 @@ class Windows:
         return self.build >= FIRST_WINDOWS_11
 
     @property
+    def required_features(self) -> t.Tuple[str, ...]:
+        """Windows 11 needs the second one for WSL 1 only (microsoft/WSL, WslInstall.cpp)."""
+        return (PLATFORM,) if self.is_windows_11 else (PLATFORM, SUBSYSTEM)
+
+    @property
+    def missing_features(self) -> t.Tuple[str, ...]:
+        return tuple(name for name in self.required_features if self.features[name] != "enabled")
+
+    @property
     def virtualization(self) -> bool:
         """The firmware's flag reads false once a hypervisor runs, so either is enough."""
         return self.hypervisor or self.firmware_virtualization
@@ -92,6 +102,7 @@ class Windows:
             "virtualization": self.virtualization,
             "hypervisor": self.hypervisor,
             "features": dict(self.features),
+            "required_features": list(self.required_features),
             "reboot_pending": {"pending": bool(self.reboot_reasons), "reasons": list(self.reboot_reasons)},
             "policies": dict(self.policies),
         }
@@ -159,8 +170,8 @@ def windows_layer(found: Windows, user: WindowsUser, min_build: t.Optional[int] 
 
 
 def _virtualization_in_words(found: Windows) -> str:
-    state = found.features[REQUIRED_FEATURE]
-    return f"{REQUIRED_FEATURE} {state}, hypervisor {'runs' if found.hypervisor else 'does not run'}"
+    state = found.features[PLATFORM]
+    return f"{PLATFORM} {state}, hypervisor {'runs' if found.hypervisor else 'does not run'}"
 
 
 def _obstacles(found: Windows, min_build: t.Optional[int]) -> t.Iterator[t.Optional[Finding]]:
@@ -172,13 +183,13 @@ def _obstacles(found: Windows, min_build: t.Optional[int]) -> t.Iterator[t.Optio
     if not found.virtualization:
         yield CATALOGUE["WIN-002"].finding("HypervisorPresent is False, VirtualizationFirmwareEnabled is False")
     reasons = ", ".join(found.reboot_reasons)
-    if found.features[REQUIRED_FEATURE] != "enabled":
+    if found.missing_features:
         # An enabled feature that waits for its restart is not reported as enabled; the pending restart tells.
-        if "component servicing" in found.reboot_reasons and not found.hypervisor:
+        if "component servicing" in found.reboot_reasons:
             yield CATALOGUE["WIN-005"].finding(reasons, reasons=reasons)
-        else:
-            yield CATALOGUE["WIN-003"].finding(f"{REQUIRED_FEATURE}: {found.features[REQUIRED_FEATURE]}", feature=REQUIRED_FEATURE)
+        for name in found.missing_features:
+            yield CATALOGUE["WIN-003"].finding(f"{name}: {found.features[name]}", feature=name)
     elif not found.hypervisor and found.virtualization:
-        yield CATALOGUE["WIN-008"].finding(f"{REQUIRED_FEATURE} is enabled, HypervisorPresent is False")
+        yield CATALOGUE["WIN-008"].finding(f"{PLATFORM} is enabled, HypervisorPresent is False")
     elif found.reboot_reasons:
         yield CATALOGUE["WIN-007"].finding(reasons, reasons=reasons)

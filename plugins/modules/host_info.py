@@ -120,6 +120,7 @@ workstation:
         virtualization: true
         hypervisor: true
         features: {VirtualMachinePlatform: enabled, Microsoft-Windows-Subsystem-Linux: disabled}
+        required_features: [VirtualMachinePlatform]
         reboot_pending: {pending: false, reasons: []}
         policies: {}
     user:
