@@ -48,6 +48,8 @@ EXAMPLES = r"""
       changed_when: false
 """
 
+import shlex
+
 from ansible.errors import AnsibleError
 from ansible.plugins.become import BecomeBase
 from ansible.plugins.shell import ShellBase
@@ -65,7 +67,9 @@ class BecomeModule(BecomeBase):
             return cmd
         if not self.get_option("become_user"):
             raise AnsibleError("become_user is empty: name the Linux user to become.")
-        return str(self._build_success_command(cmd, shell))
+        # The mark is for the connection alone; printing it, as other methods do, would cost a round trip of its own.
+        marked = shlex.quote(f": {self.success}; {cmd}")
+        return f"{getattr(shell, 'executable', None) or '/bin/sh'} -c {marked}"
 
     def marks(self, command: str) -> bool:
         """Whether this command was built to run as the other user; the mark is a new random word each time."""

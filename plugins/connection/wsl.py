@@ -187,6 +187,8 @@ class Connection(ConnectionBase):
 
     def _connect(self) -> Connection:
         if not self._connected:
+            # A name that cannot be is refused before anything is sent.
+            command_line(self._target())
             self._open_channel().open()
             self._connected = True
         return self
@@ -262,6 +264,8 @@ class Connection(ConnectionBase):
         if not self._play_context.no_log:
             display.vvvvv(f"WSL COMMAND {command}", host=self._host())
         ended = self._open_channel().run(line, chunks(_joined(script(command, mark, encoded), pieces)), head.write)
+        if ended.rc == 0:
+            return 0, ended.stderr
         stderr, rc = split_trailer(ended.stderr, mark)
         if rc is None:
             raise _unreachable(target, ended.rc, head.kept, stderr)

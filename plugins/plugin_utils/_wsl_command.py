@@ -4,8 +4,8 @@
 """How a command gets into a WSL distribution through cmd.exe and wsl.exe, and how its exit code comes back: text only, no wire.
 
 The command line that Windows sees is constant but for two validated names; everything else travels on standard input, so that
-nothing is quoted, expanded or logged on the Windows side. The exit code comes back in a trailer on standard error, because
-wsl.exe takes 67 and 87 for its own errors.
+nothing is quoted, expanded or logged on the Windows side. An exit code other than 0 comes back in a trailer on standard error: wsl.exe takes
+67 and 87 for its own errors, and cmd.exe has 1 for a program that it does not find, so only the trailer proves that the command was run.
 
 Note that this plugin util is PRIVATE to the collection.
 """
@@ -84,19 +84,20 @@ def command_line(target: Target) -> str:
 
 
 def script(command: str, mark: str, input_is_encoded: bool = False) -> bytes:
-    """What the shell really runs, as the first line of its input: the command in the user's home, then the trailer with its exit code.
+    """What the shell really runs, as the first line of its input: the command in the user's home, and if it fails the trailer with its exit code.
 
-    The command runs in a subshell, so that its `exit` does not end the shell that reports the code.
+    The command runs in a subshell, so that its `exit` does not end the shell that reports the code. Success needs no trailer: neither wsl.exe nor
+    cmd.exe say 0 for something that was not run, and a trailer would cost one more round trip.
     """
     run = '(eval " $c")'
     if input_is_encoded:
         run = f"base64 -d | {run}"
-    text = f"c={shlex.quote(command)}; cd 2>/dev/null || cd /; {run}; printf '\\036%s %s\\036' {mark} $? >&2; exit 0"
+    text = f"c={shlex.quote(command)}; cd 2>/dev/null || cd /; {run} && exit 0; printf '\\036%s %s\\036' {mark} $? >&2; exit 1"
     return base64.b64encode(text.encode("utf-8", "surrogateescape")) + b"\n"
 
 
 def split_trailer(stderr: bytes, mark: str) -> tuple[bytes, int | None]:
-    """Standard error without the trailer, and the exit code in it; None when the shell never got to write one."""
+    """Standard error without the trailer, and the exit code in it; None when there is none."""
     found = list(re.finditer(rb"\x1e" + mark.encode("ascii") + rb" (\d+)\x1e", stderr))
     if not found:
         return stderr, None
