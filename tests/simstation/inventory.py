@@ -8,22 +8,27 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.simstation.scenarios import base
 from tests.simstation.station import Station
 
 HEADER = "# Written by `python -m tests.simstation serve`. The workstations are simulated; the accounts are theirs alone.\n"
 CONNECT_AS = "dev"
-# Kind of an installer in the state document -> the variables of the roles that take its path and checksum.
+# YAML takes some short words for something else than text.
+PLAIN_KEY = re.compile(r"[a-z][a-z0-9_]{2,}(?<!^yes)(?<!^off)(?<!^true)(?<!^null)(?<!^false)")
+# Kind of an installer in the state document -> the variable of the roles that takes its path; `<variable>_sha256` takes its checksum.
 INSTALLER_VARIABLES = {
-    "wsl_msi": "wsl",
-    "distribution": "distribution",
-    "docker_desktop": "docker_desktop",
-    "minikube": "minikube",
+    "wsl_msi": "wsl_installer",
+    "distribution": "wsl_rootfs",
+    "docker_desktop": "docker_desktop_installer",
+    "minikube": "minikube_installer",
 }
+SEEN_IN_THE_DISTRO = {"minikube"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Host:
 def build(hosts: Sequence[Host], *, ca_file: Path | None, control_port: int, allow: Sequence[str]) -> dict[str, Any]:
     workstations = {
         "children": {"windows_workstations": {"hosts": {host.station.name: _host(host) for host in hosts}, "vars": _connection(ca_file)}},
-        "vars": {"workstation_distribution": _distribution(hosts), **({"workstation_allow": list(allow)} if allow else {})},
+        "vars": {"workstation_distribution": base.DISTRIBUTION, **({"workstation_allow": list(allow)} if allow else {})},
     }
     return {"all": {"vars": {"simstation_control": f"http://127.0.0.1:{control_port}"}, "children": {"workstations": workstations}}}
 
@@ -55,7 +60,7 @@ def to_yaml(value: Any, indent: int = 0) -> str:
         return f"{json.dumps(value)}\n"
     text = ""
     for name, inner in value.items():
-        text += " " * indent + f"{name}:"
+        text += " " * indent + (name if PLAIN_KEY.fullmatch(name) else json.dumps(name)) + ":"
         text += "\n" + to_yaml(inner, indent + 2) if isinstance(inner, dict) and inner else " " + to_yaml(inner)
     return text
 
@@ -77,22 +82,21 @@ def _host(host: Host) -> dict[str, Any]:
         "ansible_user": user,
         "ansible_password": state["windows"]["users"][user]["password"],
         "simstation_scenario": state["scenario"],
-        "simstation_installers": _installers(state),
+        **_installers(state),
     }
 
 
-def _installers(state: dict[str, Any]) -> dict[str, dict[str, str]]:
+def _installers(state: dict[str, Any]) -> dict[str, str]:
     """What lies on the station's disk, as a team would declare it: path and checksum."""
     found = {}
     for path, entry in state["installers"].items():
-        file = state["windows"]["files"].get(path)
-        if file is not None and entry["kind"] in INSTALLER_VARIABLES:
-            checksum = hashlib.sha256(base64.b64decode(file["content"])).hexdigest()
-            found[INSTALLER_VARIABLES[entry["kind"]]] = {"path": path, "sha256": checksum}
+        file, variable = state["windows"]["files"].get(path), INSTALLER_VARIABLES.get(entry["kind"])
+        if file is not None and variable is not None:
+            found[variable] = _linux_path(path) if entry["kind"] in SEEN_IN_THE_DISTRO else path
+            found[f"{variable}_sha256"] = hashlib.sha256(base64.b64decode(file["content"])).hexdigest()
     return found
 
 
-def _distribution(hosts: Sequence[Host]) -> str:
-    from tests.simstation.scenarios import base
-
-    return base.DISTRIBUTION
+def _linux_path(path: str) -> str:
+    drive, _colon, rest = path.partition(":")
+    return f"/mnt/{drive.lower()}" + rest.replace("\\", "/")
