@@ -322,6 +322,8 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._runner import 
 
 # A poll over a slow connection should not be answered more often than people read.
 POLL_SECONDS = 10.0
+# States that earlier steps of the same run may be about to end.
+NOT_YET = frozenset((mk.ENGINE_UNREACHABLE, mk.STOPPED, mk.API_DOWN, mk.API_SILENT, mk.KUBELET_DOWN, mk.NOT_READY))
 
 
 class Manager:
@@ -364,7 +366,7 @@ class Manager:
             entry = mk.CATALOGUE[unusable.code]
             return self._answer(Layer("cluster", entry.status or UNKNOWN, unusable.cause, {}, [unusable]))
         seen = self.cluster.assess() if self.check_mode else self.cluster.settled(self.params["settle_timeout"])
-        if seen.state == mk.ENGINE_UNREACHABLE and self.awaiting:
+        if self.awaiting and seen.state in NOT_YET:
             return self._from_files(seen)
         refused = [] if self.awaiting else self.cluster.refusals(seen)
         if refused:
@@ -374,7 +376,7 @@ class Manager:
         return self._act(seen)
 
     def _from_files(self, seen: Assessment) -> dict[str, t.Any]:
-        """Check mode, and the engine is not there yet: config.json can still be compared."""
+        """Check mode, and engine or API server are not there yet: config.json can still be compared."""
         if not seen.pending:
             return self._answer(skipped("cluster", f"cannot be looked at yet: {', '.join(self.awaiting)}"), seen)
         seen.steps = mk.plan(self.wanted, mk.RUNNING, seen.drift)
