@@ -21,14 +21,13 @@ HEADER = "# Written by `python -m tests.simstation serve`. The workstations are 
 CONNECT_AS = "dev"
 # YAML takes some short words for something else than text.
 PLAIN_KEY = re.compile(r"[a-z][a-z0-9_]{2,}(?<!^yes)(?<!^off)(?<!^true)(?<!^null)(?<!^false)")
-# Kind of an installer in the state document -> the variable of the roles that takes its path; `<variable>_sha256` takes its checksum.
+# Kind of an installer in the state document -> the variables of the roles that take its path and its checksum.
 INSTALLER_VARIABLES = {
-    "wsl_msi": "wsl_installer",
-    "distribution": "wsl_rootfs",
-    "docker_desktop": "docker_desktop_installer",
-    "minikube": "minikube_installer",
+    "wsl_msi": ("wsl_installer", "wsl_installer_sha256"),
+    "distribution": ("wsl_rootfs", "wsl_rootfs_sha256"),
+    "docker_desktop": ("docker_desktop_installer", "docker_desktop_installer_sha256"),
+    "minikube": ("minikube_source", "minikube_sha256"),
 }
-SEEN_IN_THE_DISTRO = {"minikube"}
 
 
 @dataclass(frozen=True)
@@ -90,13 +89,8 @@ def _installers(state: dict[str, Any]) -> dict[str, str]:
     """What lies on the station's disk, as a team would declare it: path and checksum."""
     found = {}
     for path, entry in state["installers"].items():
-        file, variable = state["windows"]["files"].get(path), INSTALLER_VARIABLES.get(entry["kind"])
-        if file is not None and variable is not None:
-            found[variable] = _linux_path(path) if entry["kind"] in SEEN_IN_THE_DISTRO else path
-            found[f"{variable}_sha256"] = hashlib.sha256(base64.b64decode(file["content"])).hexdigest()
+        file, variables = state["windows"]["files"].get(path), INSTALLER_VARIABLES.get(entry["kind"])
+        if file is not None and variables is not None:
+            checksum = hashlib.sha256(base64.b64decode(file["content"])).hexdigest()
+            found.update(zip(variables, (path, checksum), strict=True))
     return found
-
-
-def _linux_path(path: str) -> str:
-    drive, _colon, rest = path.partition(":")
-    return f"/mnt/{drive.lower()}" + rest.replace("\\", "/")
