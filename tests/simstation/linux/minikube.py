@@ -385,7 +385,7 @@ def need_running(session: Session) -> dict[str, Any]:
     if error:
         session.call.out("\n\n")
         message = f"Unable to get control-plane node {session.name} host status: state: {error}"
-        raise session.out.fail("GUEST_STATUS", 80, message, box=session.call.argv[1])
+        raise session.out.fail("GUEST_STATUS", 80, message)
     item = session.item()
     if item is None or item["state"] != "running":
         session.call.out(f'* The control-plane node {session.name} host is not running: state=Stopped\n  To start a cluster, run: "minikube start -p {session.name}"\n')
@@ -395,7 +395,7 @@ def need_running(session: Session) -> dict[str, Any]:
 
 def ssh(session: Session) -> int:
     item = need_running(session)
-    command = session.behind or session.words
+    command = " ".join(session.behind or session.words).split()
     if not command:
         session.call.unknown("an interactive ssh session")
     if command[0] == "exit":

@@ -81,10 +81,10 @@ class Output:
             "https://github.com/kubernetes/minikube/issues/new/choose",
             "",
             "Please run `minikube logs --file=logs.txt` and attach logs.txt to the GitHub issue.",
-            "Please also attach the following file to the GitHub issue:",
-            f"- /tmp/minikube_{command}_0.log",
         ]
-        marks = [mark, " " * len(mark), "", mark, mark, mark]
+        if command != "start":  # recordings/minikube/start_kubelet_camelcase.json
+            lines += ["Please also attach the following file to the GitHub issue:", f"- /tmp/minikube_{command}_0.log"]
+        marks = [mark, " " * len(mark), "", mark, mark, mark][: len(lines)]
         width = 91 if self.as_json else 93
         body = [f"│    {begin}{line}".ljust(width + 1) + "│" for begin, line in zip(marks, lines, strict=True)]
         blank = f"│{' ' * width}│"

@@ -263,6 +263,8 @@ class Start:
         self.out.step(11, f"Preparing Kubernetes {config['KubernetesConfig']['KubernetesVersion']} on Docker {INNER_DOCKER} ...")
         if not config["Nodes"][0]["IP"]:
             self.call.pause(1)
+            with station.changed():
+                item["failed"] = True
             advice = "Recreate the cluster by running:\n\t\tminikube delete {{.profileArg}}\n\t\tminikube start {{.profileArg}}"
             raise self.out.fail("DRV_CP_ENDPOINT", 50, 'failed to construct cluster server address: failed to lookup ip for ""', advice=advice)
         for option in config["KubernetesConfig"]["ExtraOptions"] or []:

@@ -1,0 +1,339 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The imitated minikube against what the real one did: same call in the same state, same exit code, same events, same files.
+
+Left out of the comparison: ids, times, versions, the operating system's name, and what belongs to the recording bed (no registry, a kubectl of another version).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.simstation import distro, scenarios
+from tests.simstation.distro.programs import Call, Cancelled
+from tests.simstation.linux import PROGRAMS, desktop
+from tests.simstation.station import Station
+
+RECORDINGS = Path(__file__).resolve().parents[2] / "simstation" / "recordings" / "minikube"
+DISTRO = scenarios.base.DISTRIBUTION
+BED = (
+    "Failing to connect to https://registry.k8s.io/",
+    "To pull new external images",
+    "/usr/bin/kubectl is version",
+    "Want kubectl",
+    "kubectl not found",
+)
+Event = tuple[str, tuple[tuple[str, str], ...]]
+
+
+class Recorder(Call):
+    """A call without a process: output is kept, time is counted, and the caller can be killed at a given second."""
+
+    def __init__(self, station: Station, argv: list[str], env: dict[str, str], uid: int, kill_at: float | None) -> None:
+        self.station, self.distro, self.base = station, DISTRO, distro.tree.path(station, DISTRO)
+        self.program, self.cwd, self.uid, self.gid, self.argv = argv[0], "/home/dev", uid, uid, argv
+        self.env = {"HOME": "/home/dev" if uid else "/root", **env}
+        self.kill_at = kill_at
+        self.clock = 0.0
+        self.stdout = self.stderr = ""
+
+    def out(self, text: str | bytes) -> None:
+        self.stdout += text if isinstance(text, str) else text.decode()
+
+    def err(self, text: str | bytes) -> None:
+        self.stderr += text if isinstance(text, str) else text.decode()
+
+    def pause(self, seconds: float) -> None:
+        self.clock += seconds
+        if self.kill_at is not None and self.clock > self.kill_at:
+            raise Cancelled
+
+    @property
+    def cancelled(self) -> bool:
+        return False
+
+
+class Bed:
+    """A station with Docker, minikube and no profile, on which recorded calls are repeated."""
+
+    def __init__(self, root: Path) -> None:
+        document = scenarios.document("ws1", "healthy")
+        document["minikube"]["profiles"], document["clusters"] = {}, {}
+        document["docker"]["engine"].update(containers={}, volumes={})
+        document["docker"]["engine"]["images"]["local/kicbase:12"] = {"id": "sha256:12", "created": document["windows"]["boot_time"], "size": 1}
+        self.station = Station("ws1", document, root, time_scale=0.001)
+        self.base = distro.ready(self.station, DISTRO)
+
+    @property
+    def engine(self) -> dict[str, Any]:
+        return desktop.engine(self.station)
+
+    @property
+    def home(self) -> Path:
+        return self.base / "home" / "dev"
+
+    def call(self, *argv: str, env: dict[str, str] | None = None, uid: int = 1000, kill_at: float | None = None) -> tuple[int | None, Recorder]:
+        call = Recorder(self.station, list(argv), env or {}, uid, kill_at)
+        try:
+            return PROGRAMS[argv[0]](call), call
+        except Cancelled:
+            return None, call
+
+    def replay(self, name: str) -> Recorder:
+        """Repeat the call of a recording and compare."""
+        recorded = json.loads((RECORDINGS / f"{name}.json").read_text())
+        code, call = self.call(*recorded["argv"], env=recorded["env"], uid=0 if recorded["user"] == "root" else 1000)
+        assert code == recorded["rc"], f"{name}: {call.stdout}{call.stderr}"
+        assert events(call.stdout) == events(recorded["stdout"]), name
+        assert plain(call.stdout) == plain(recorded["stdout"]), name
+        assert glog_free(call.stderr) == glog_free(recorded["stderr"]), name
+        return call
+
+    def replay_all(self, *names: str) -> None:
+        for name in names:
+            self.replay(name)
+
+    def files(self) -> set[str]:
+        return {str(file.relative_to(self.home)) + "/" * file.is_dir() for file in self.home.rglob("*")}
+
+    def kill_first_start(self, second: float) -> None:
+        recorded = json.loads((RECORDINGS / "start_gpus_all_fresh.json").read_text())
+        code, _call = self.call(*recorded["argv"], env=recorded["env"], kill_at=second)
+        assert code is None
+
+
+@pytest.fixture
+def bed(tmp_path: Path) -> Iterator[Bed]:
+    made = Bed(tmp_path / "ws1")
+    yield made
+    distro.close(made.station)
+    made.station.close()
+    assert made.station.errors == []
+
+
+@pytest.fixture
+def cluster(bed: Bed) -> Bed:
+    """After `start_gpus_all_fresh`."""
+    bed.replay("start_gpus_all_fresh")
+    return bed
+
+
+def same(text: str) -> str:
+    """What may differ between the two beds becomes the same word."""
+    for pattern, word in (
+        (r"on (Debian 12\.11 \(docker/amd64\)|Ubuntu 24\.04 \(amd64\))", "on OS"),
+        (r"v1\.3[56]\.\d+", "KUBERNETES"),
+        (r"v0\.0\.50(-\d+-\d+)?", "KICBASE"),
+        (r"on Docker [\d.+a-z]+", "on DOCKER"),
+        (r"k8s-device-plugin:v[\d.]+", "k8s-device-plugin:VERSION"),
+        (r"system limit \d+MB", "system limit N"),
+        (r"available cpus of \d+", "available cpus of N"),
+        (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
+    ):
+        text = re.sub(pattern, word, text)
+    if text.startswith("╭"):
+        text = re.sub(r" +", " ", text)  # the recorded path in the box was shortened
+    match = re.fullmatch(r"Enabled addons: (.*)", text)
+    return "Enabled addons: " + ", ".join(sorted(match[1].split(", "))) if match else text
+
+
+def events(stdout: str) -> list[Event]:
+    found = []
+    for line in stdout.splitlines():
+        if line.startswith('{"specversion"'):
+            event = json.loads(line)
+            data = {key: same(str(value)) for key, value in event["data"].items()}
+            if not data["message"].startswith(BED):
+                found.append((event["type"].rpartition(".")[2], tuple(sorted(data.items()))))
+    images = sorted(event for event in found if "Using image" in dict(event[1])["message"])
+    return [images.pop(0) if "Using image" in dict(event[1])["message"] else event for event in found]
+
+
+def plain(stdout: str) -> Any:
+    """What is not an event: JSON as an object (without what is compared elsewhere), text without blank lines."""
+    text = "\n".join(line for line in stdout.splitlines() if line.strip() and not line.startswith('{"specversion"'))
+    if not text.startswith(("{", "[")):
+        return [same(line) for line in text.splitlines() if "local/k8s-device-plugin" not in line or "Using" in line]
+    data = json.loads(text)
+    if isinstance(data, dict) and "valid" in data:
+        return {kind: [{**entry, "Config": sorted(entry["Config"] or [])} for entry in data[kind]] for kind in ("valid", "invalid")}
+    if isinstance(data, list):
+        return {key: type(value).__name__ for entry in data for key, value in entry.items()}
+    return data
+
+
+def glog_free(stderr: str) -> list[str]:
+    """Without time, process number and source line; the box at the end of a failure without its width."""
+    lines = [re.sub(r"^E\d{4} [\d:.]+ +\d+ (\w+\.go):\d+\]", r"E \1", line) for line in stderr.splitlines()]
+    lines = [re.sub(r"\s+", " ", line).strip() for line in lines]
+    return [same(line) for line in lines if line and not re.search(r"^[╭╰]|^│ │$", line)]
+
+
+ABSENT = """
+    version version_short status_absent status_absent_text profile_list_empty addons_list_absent addons_enable_absent image_ls_absent ssh_absent stop_absent
+    update_context_absent delete_absent delete_absent_text
+""".split()
+REFUSED = """
+    start_gpus_bad_value start_gpus_containerd start_gpus_podman start_gpus_wrong_driver start_bad_driver start_bad_runtime start_cpus_above_engine start_cpus_too_few
+    start_extra_config_component start_extra_config_shape start_k8s_garbage start_k8s_patchless_unknown start_k8s_too_old start_memory_above_engine start_memory_bad_unit
+    start_memory_too_small start_profile_name_bad start_static_ip_public start_subnet_bad start_insecure_ports start_unknown_flag start_addons_unknown_dry_run
+    start_feature_gates_bad_dry_run dry_run_fresh start_as_root start_docker_daemon_down
+""".split()
+
+
+def test_without_a_profile(bed: Bed) -> None:
+    bed.replay_all(*ABSENT)
+
+
+def test_refused_starts(bed: Bed) -> None:
+    bed.replay_all(*REFUSED)
+    shutil.rmtree(bed.home / ".minikube" / "profiles" / "my gpu")
+    bed.replay_all("status_after_dry_run", "profile_list_after_dry_run")
+
+
+def test_start_as_root_in_words(bed: Bed) -> None:
+    code, call = bed.call("minikube", "start", "-p", "gpu", "--driver=docker", "--container-runtime=docker", "--interactive=false", uid=0)
+    recorded = json.loads((RECORDINGS / "start_as_root_text.json").read_text())
+    assert code == recorded["rc"]
+    assert glog_free(call.stderr) == glog_free(recorded["stderr"])
+
+
+def test_without_docker(bed: Bed) -> None:
+    bed.station.state["docker"]["desktop"] = None
+    bed.replay("start_docker_cli_missing")
+
+
+def test_first_start_leaves_the_recorded_files(bed: Bed) -> None:
+    before = bed.files()
+    bed.replay("start_gpus_all_fresh")
+    recorded = json.loads((RECORDINGS / "start_gpus_all_fresh.json").read_text())["files"]["created"]
+    assert set(recorded) <= bed.files() - before
+    assert (bed.home / ".kube" / "config").stat().st_mode & 0o777 == 0o600
+    ours = json.loads((bed.home / ".minikube" / "profiles" / "gpu" / "config.json").read_text())
+    theirs = json.loads((RECORDINGS / "profile_config_running.json").read_text())
+    assert list(ours) == list(theirs)
+    assert {key for key in ours if ours[key] != theirs[key]} == set()
+
+
+def test_a_healthy_cluster(cluster: Bed) -> None:
+    cluster.replay_all(
+        "status_running", "status_running_text", "profile_list_running", "addons_list_running", "image_ls_running", "ssh_true", "ssh_false", "ssh_exit_3",
+        "image_rm_missing", "addons_enable_unknown_running", "start_downgrade_running", "start_driver_mismatch_running",
+    )  # fmt: skip
+
+
+def test_starts_on_a_running_cluster(cluster: Bed) -> None:
+    """Same flags, then without --gpus and with other memory: nothing is refused, nothing but a warning comes of it."""
+    cluster.replay_all("start_again_healthy", "start_again_no_gpus")
+    config = json.loads((cluster.home / ".minikube" / "profiles" / "gpu" / "config.json").read_text())
+    assert (config["GPUs"], config["Memory"]) == ("all", 6144)
+
+
+def test_addons(cluster: Bed) -> None:
+    cluster.replay_all("addons_disable_plugin", "addons_enable_plugin_images", "addons_disable_plugin", "addons_enable_deprecated_gpu")
+
+
+def test_stop_and_start(cluster: Bed) -> None:
+    cluster.replay_all("addons_disable_plugin", "stop", "status_stopped", "profile_list_stopped", "stop_again", "image_ls_stopped", "image_load_stopped", "image_build_stopped")
+    cluster.replay_all("addons_disable_stopped", "ssh_stopped", "update_context_stopped")
+    assert "gpu" not in (cluster.home / ".kube" / "config").read_text()
+    cluster.replay_all("start_from_stopped", "status_running")
+
+
+def test_enable_on_a_stopped_cluster(cluster: Bed) -> None:
+    cluster.replay_all("stop", "addons_enable_stopped")
+
+
+def test_delete_removes_the_recorded_files(cluster: Bed) -> None:
+    before = cluster.files()
+    cluster.replay("delete_running")
+    recorded = json.loads((RECORDINGS / "delete_running.json").read_text())["files"]["removed"]
+    assert set(recorded) <= before - cluster.files()
+    assert (cluster.engine["containers"], cluster.engine["volumes"]) == ({}, {})
+    cluster.replay_all("status_absent", "profile_list_empty")
+
+
+def test_container_stopped_behind_its_back(cluster: Bed) -> None:
+    cluster.replay("addons_disable_plugin")
+    assert cluster.call("docker", "stop", "-t", "5", "gpu")[0] == 0
+    cluster.replay_all("status_container_stopped", "profile_list_container_stopped", "start_container_stopped", "status_running")
+
+
+def test_container_removed_behind_its_back(cluster: Bed) -> None:
+    """start recreates it, waits and fails; it does not heal. delete does."""
+    cluster.replay("addons_disable_plugin")
+    code, call = cluster.call("docker", "rm", "-f", "gpu")
+    assert (code, call.stdout) == (0, "gpu\n")
+    cluster.replay_all("status_container_removed", "profile_list_container_removed")
+    assert cluster.replay("start_container_removed").clock > 360
+    cluster.replay_all("status_container_recreated", "profile_list_container_recreated", "delete_broken", "start_gpus_all_fresh", "status_running")
+
+
+def test_half_made_by_a_missing_gpu_runtime(bed: Bed) -> None:
+    bed.station.state["docker"]["gpu"] = "no_hook"
+    code, call = bed.call("minikube", "start", "-p", "gpu", "--driver=docker", "--container-runtime=docker", "--gpus=all", "-o", "json")
+    assert code == 80
+    last = [json.loads(line)["data"] for line in call.stdout.splitlines()][-2]
+    assert last["name"] == "GUEST_PROVISION"
+    assert 'could not select device driver "" with capabilities: [[gpu]]' in last["message"]
+    bed.replay_all("status_after_failed_first_start", "profile_list_after_failed_first_start", "addons_list_after_failed_first_start")
+    bed.replay_all("stop_half_made", "ssh_half_made", "addons_enable_half_made", "delete_half_made")
+
+
+def test_corrupt_config(cluster: Bed) -> None:
+    file = cluster.home / ".minikube" / "profiles" / "gpu" / "config.json"
+    file.write_text(file.read_text()[:200])
+    (cluster.home / ".kube" / "config").unlink()
+    cluster.replay_all("status_corrupt_config", "profile_list_corrupt_config", "delete_corrupt_config")
+
+
+@pytest.mark.parametrize("second", ["3_0", "8_0", "16_0"])
+def test_first_start_killed(bed: Bed, second: str) -> None:
+    bed.kill_first_start(float(second.replace("_", ".")))
+    assert sorted(file.name for file in (bed.home / ".minikube" / "profiles" / "gpu").iterdir()) == ["config.json", "events.json"]
+    bed.replay_all(f"status_killed_after_{second}s", f"profile_list_killed_after_{second}s", f"start_after_kill_{second}s")
+    if second == "3_0":
+        bed.replay_all("status_after_resume_3_0s", "profile_list_after_resume_3_0s")
+    else:
+        bed.replay("status_running")
+
+
+def test_engine_not_reachable(cluster: Bed) -> None:
+    cluster.replay_all("daemon_down_status", "daemon_down_profile_list", "daemon_down_start")
+
+
+def test_wsl_decides_the_endpoint(bed: Bed) -> None:
+    bed.replay_all("wsl_start", "wsl_status", "wsl_status_without_variable")
+    assert bed.call("minikube", "update-context", "-p", "gpu")[0] == 0
+    bed.replay_all("wsl_status_after_flip", "wsl_update_context", "wsl_status")
+
+
+def test_kubectl_through_minikube(bed: Bed) -> None:
+    """In WSL: elsewhere kubeconfig names the node's own address, which nothing here answers, as with Docker Desktop."""
+    bed.replay_all("wsl_start", "kubectl_via_minikube", "kubectl_via_minikube_fail")
+
+
+def test_stale_kubeconfig(cluster: Bed) -> None:
+    file = cluster.home / ".kube" / "config"
+    file.write_text(file.read_text().replace("192.168.49.2:8443", "192.168.49.2:1"))
+    cluster.replay_all("status_kubeconfig_stale", "update_context_stale", "status_running")
+    file.unlink()
+    cluster.replay_all("update_context_missing", "status_running")
+
+
+def test_kubelet_flag_in_camel_case(bed: Bed) -> None:
+    call = bed.replay("start_kubelet_camelcase")
+    assert call.clock > 120
+    bed.replay_all("status_kubelet_camelcase", "profile_list_kubelet_camelcase")
+
+
+def test_kubelet_cgroup_driver_is_ignored(bed: Bed) -> None:
+    bed.replay_all("start_kubelet_cgroup_mismatch", "status_running")
