@@ -107,6 +107,8 @@ def layer_of(view: View, context: str, waited: float = 0) -> Layer:
     beside = _beside(view, details)
     if active.origin == DRA:
         return _layer(view, OK, f"offered by {active.told()}", [CATALOGUE["PLUGIN-DRA-001"].finding(active.name, **details), *beside])
+    if view.counts.usable and not view.nodes_ready:
+        return _layer(view, BROKEN, f"{view.counts.told()}, but no node is Ready", [*_node(view, details), *beside])
     if view.counts.usable:
         return _layer(view, OK, f"{view.counts.told()}, offered by {active.told()}", beside)
     if diagnosis.starting:

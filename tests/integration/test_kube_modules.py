@@ -16,7 +16,7 @@ import yaml
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _device_plugin as plugin
 from ansible_collections.gpudev.workstation.plugins.module_utils import _smoke_pod as smoke
-from ansible_collections.gpudev.workstation.plugins.module_utils._kube import Kube, connect
+from ansible_collections.gpudev.workstation.plugins.module_utils._kube import Kube, connect, wait_for
 from ansible_collections.gpudev.workstation.plugins.module_utils._smoke_test import smoke_test
 from ansible_collections.gpudev.workstation.plugins.modules.device_plugin_fallback import converge
 from tests.simstation.kube import Cluster
@@ -165,24 +165,27 @@ def test_slow_api_server_is_waited_for(bench: Callable[..., Bench]) -> None:
 
 def test_node_that_is_not_ready_is_named(bench: Callable[..., Bench]) -> None:
     here = bench("node_not_ready")
-    layer, _returned = here.smoke(timeout=2)
-    assert layer.status in ("broken", "unknown")
+    answer = here.fallback()
+    assert (status(answer), answer["changed"], codes(answer)) == ("broken", False, ["PLUGIN-NODE-001"])
+    layer, _returned = here.smoke(timeout=1)
+    assert [finding.code for finding in layer.findings] == ["POD-PENDING-003"]
     assert here.kube.find("Pod", "default", labels=smoke.SELECTOR) == []
 
 
 def test_image_that_cannot_be_pulled_is_explained(bench: Callable[..., Bench]) -> None:
     here = bench("healthy", image_pull="back_off")
-    layer, _returned = here.smoke(image="docker.io/library/ubuntu:24.04", timeout=3)
+    layer, _returned = here.smoke(image="docker.io/library/ubuntu:24.04", timeout=2)
     assert [finding.code for finding in layer.findings] == ["POD-IMAGE-003"]
 
 
 def test_busy_gpu_names_its_holder(bench: Callable[..., Bench]) -> None:
     here = bench("healthy")
-    holder = smoke.manifest("holder", "default", CUDA, 600)
+    holder = smoke.manifest("holder", "default", CUDA, 60000)
     holder["metadata"]["labels"] = {}
-    holder["spec"]["containers"][0]["command"] = ["sleep", "600"]
+    holder["spec"]["containers"][0]["command"] = ["sleep", "60000"]
     here.kube.create(holder)
-    layer, _returned = here.smoke(timeout=3)
+    wait_for("the holder", lambda: here.kube.get("Pod", "holder", "default") or {}, lambda pod: pod["status"].get("phase") == "Running", 10, 0.1)
+    layer, _returned = here.smoke(timeout=2)
     assert [finding.code for finding in layer.findings] == ["POD-PENDING-002"]
     assert "default/holder" in layer.findings[0].cause
 
