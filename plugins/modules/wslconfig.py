@@ -231,7 +231,9 @@ class Manager:
     def write(self, made: Plan) -> str | None:
         """Replace the file in one step, if it is still the one that was read."""
         backup = self.module.backup_local(self.path) if made.before is not None and self.module.params["backup"] else None
-        descriptor, temporary = tempfile.mkstemp(dir=self.module.tmpdir)
+        # In the same folder, so that it can be renamed into place.
+        descriptor, temporary = tempfile.mkstemp(prefix=".ansible_wslconfig_", dir=os.path.dirname(os.path.abspath(self.path)))
+        self.module.add_cleanup_file(temporary)
         with os.fdopen(descriptor, "wb") as file:
             file.write(made.content)
         if _checksum(self.read()) != _checksum(made.before):

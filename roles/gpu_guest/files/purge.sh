@@ -1,0 +1,14 @@
+# Purge exactly the packages in the arguments, or nothing. The line before this text sets them.
+LC_ALL=C DEBIAN_FRONTEND=noninteractive
+export LC_ALL DEBIAN_FRONTEND
+plan=$(apt-get -s purge "$@") || { echo "$plan"; exit 1; }
+# The indented lines below this sentence name everything that would go; a purged package has a star behind its name.
+others=
+for name in $(echo "$plan" | sed -n '/^The following packages will be REMOVED:/,/^[^ T]/{s/^  *//p;}' | tr -d '*'); do
+    case " $* " in *" ${name%%:*} "*) ;; *) others="$others $name" ;; esac
+done
+if [ -n "$others" ]; then
+    echo "Nothing was removed, because these packages would go as well:$others. Remove or keep them by hand, then run again." >&2
+    exit 1
+fi
+apt-get -y purge "$@" && ldconfig
