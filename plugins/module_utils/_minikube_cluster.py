@@ -149,9 +149,8 @@ class Cluster:
         assessment.steps = mk.plan(self.wanted, state, assessment.drift)
         return assessment
 
-    def settled(self, seconds: float) -> Assessment:
+    def settled(self, seconds: float, coming_up: frozenset[str]) -> Assessment:
         """`assess`, but a cluster that is still coming up is given this time before it counts as ill."""
-        coming_up = (mk.API_DOWN, mk.API_SILENT, mk.KUBELET_DOWN, mk.NOT_READY)
         try:
             return wait_until("cluster settled", self.assess, lambda seen: seen.state not in coming_up or self.wanted.state != "started", seconds, every=2.0)
         except DeadlinePassed as passed:

@@ -34,7 +34,7 @@ def argument_spec() -> dict[str, t.Any]:
         "recreate": {"type": "str", "choices": ["never", "on_drift"], "default": "on_drift"},
         "start_timeout": {"type": "int", "default": 1200},
         "wait_timeout": {"type": "int", "default": 360},
-        "settle_timeout": {"type": "int", "default": 45},
+        "settle_timeout": {"type": "int", "default": 30},
         "minikube": {"type": "str", "default": "minikube"},
         "docker": {"type": "str", "default": "docker"},
         "minikube_home": {"type": "path", "default": ""},

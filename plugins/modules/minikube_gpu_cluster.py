@@ -120,9 +120,11 @@ options:
     type: int
     default: 360
   settle_timeout:
-    description: Seconds that a running cluster is given to become ready by itself before it counts as ill. Not used in check mode.
+    description:
+      - Seconds that a running cluster is given to become ready by itself before it counts as ill.
+      - In check mode only an API server that does not answer is waited for.
     type: int
-    default: 45
+    default: 30
   minikube:
     description: The minikube program, a name on C(PATH) or a path.
     type: str
@@ -322,8 +324,11 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._runner import 
 
 # A poll over a slow connection should not be answered more often than people read.
 POLL_SECONDS = 10.0
+# States that pass by themselves while a cluster comes up; in check mode only an API server that does not answer yet is worth a wait.
+SILENT = frozenset((mk.API_SILENT,))
+COMING_UP = SILENT | {mk.API_DOWN, mk.KUBELET_DOWN, mk.NOT_READY}
 # States that earlier steps of the same run may be about to end.
-NOT_YET = frozenset((mk.ENGINE_UNREACHABLE, mk.STOPPED, mk.API_DOWN, mk.API_SILENT, mk.KUBELET_DOWN, mk.NOT_READY))
+NOT_YET = frozenset((mk.ENGINE_UNREACHABLE, mk.API_DOWN, mk.API_SILENT, mk.KUBELET_DOWN, mk.NOT_READY))
 
 
 class Manager:
@@ -365,7 +370,7 @@ class Manager:
         if unusable is not None and not self.awaiting:
             entry = mk.CATALOGUE[unusable.code]
             return self._answer(Layer("cluster", entry.status or UNKNOWN, unusable.cause, {}, [unusable]))
-        seen = self.cluster.assess() if self.check_mode else self.cluster.settled(self.params["settle_timeout"])
+        seen = self.cluster.settled(0 if self.awaiting else self.params["settle_timeout"], SILENT if self.check_mode else COMING_UP)
         if self.awaiting and seen.state in NOT_YET:
             return self._from_files(seen)
         refused = [] if self.awaiting else self.cluster.refusals(seen)
