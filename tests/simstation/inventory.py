@@ -87,7 +87,7 @@ def _host(host: Host) -> dict[str, Any]:
 
 def _installers(state: dict[str, Any]) -> dict[str, str]:
     """What lies on the station's disk, as a team would declare it: path and checksum."""
-    found = {}
+    found: dict[str, str] = {}
     for path, entry in state["installers"].items():
         file, variables = state["windows"]["files"].get(path), INSTALLER_VARIABLES.get(entry["kind"])
         if file is not None and variables is not None:
