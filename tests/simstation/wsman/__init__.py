@@ -1,6 +1,6 @@
 # Copyright (c) 2026 gpudev.workstation contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A WSMan (WinRM) server for one simulated workstation each: HTTP, authentication, SOAP, shells. Sources: MS-WSMV and /facts as cited per part."""
+"""A WSMan (WinRM) server for one simulated workstation each: HTTP, authentication, SOAP, shells. Sources: MS-WSMV, and what each part cites."""
 
 from __future__ import annotations
