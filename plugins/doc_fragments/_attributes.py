@@ -56,6 +56,7 @@ attributes:
 options: {}
 attributes:
   platform:
+    support: full
     platforms: windows
     details: The work is done by an action plugin on the controller, over the host's own C(winrm), C(psrp) or C(ssh) connection.
   action:
@@ -67,6 +68,7 @@ attributes:
 options: {}
 attributes:
   platform:
+    support: full
     platforms: posix
     details: On a Windows workstation it runs inside the WSL2 distribution, through the connection P(gpudev.workstation.wsl#connection).
 """
