@@ -1,0 +1,177 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""docker_desktop: gate, settings, and the session it can only be started in."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ansible_collections.gpudev.workstation.plugins.action.docker_desktop import ActionModule
+from tests.unit.fake_windows import DOCKER, STORE, FakeConnection, FakeWindows, healthy, ran, run_action
+
+UBUNTU: dict[str, Any] = {"integration": ["Ubuntu-24.04"]}
+INSTALLER = "C:\\Installers\\Docker Desktop Installer.exe"
+FROM_FILE = {**UBUNTU, "installer": INSTALLER, "installer_sha256": "a" * 64}
+
+
+def absent() -> FakeWindows:
+    windows = healthy()
+    del windows.registry["HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall\\Docker Desktop"], windows.programs[DOCKER], windows.files[STORE]
+    windows.docker_runs(False)
+    with_installer(windows)
+    return windows
+
+
+def with_installer(windows: FakeWindows) -> None:
+    def install(arguments: list[str]) -> dict[str, Any]:
+        assert arguments == ["install", "--quiet", "--accept-license", "--backend=wsl-2"]
+        windows.install_docker(running=False)
+        return ran()
+
+    windows.programs[INSTALLER] = install
+
+
+def stat(digest: str = "a" * 64) -> Any:
+    def answer(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        assert (name, arguments["path"], arguments["checksum_algorithm"]) == ("ansible.windows.win_stat", INSTALLER, "sha256")
+        return {"stat": {"exists": bool(digest), "checksum": digest}}
+
+    return answer
+
+
+def not_integrated(**settings: Any) -> FakeWindows:
+    windows = healthy()
+    windows.install_docker(settings={"integratedWslDistros": ["Debian"], "proxyHttpMode": "system", **settings})
+    return windows
+
+
+def test_healthy_needs_one_round_trip() -> None:
+    connection = FakeConnection(healthy())
+    answer = run_action(ActionModule, connection, UBUNTU)
+    assert (answer["changed"], answer["layers"][0]["status"]) == (False, "ok")
+    assert len(connection.requests) == 1
+
+
+def test_from_nothing() -> None:
+    windows = absent()
+    answer = run_action(ActionModule, FakeConnection(windows), FROM_FILE, modules=stat())
+    assert (answer["changed"], answer["layers"][0]["status"]) == (True, "changed")
+    assert json.loads(windows.files[STORE][0]) == {"IntegratedWslDistros": ["Ubuntu-24.04"]}
+    assert not windows.files[STORE][0].startswith(b"\xef\xbb\xbf")
+    assert run_action(ActionModule, FakeConnection(windows), FROM_FILE)["changed"] is False
+
+
+def test_check_mode_predicts_and_touches_nothing() -> None:
+    windows = absent()
+    answer = run_action(ActionModule, FakeConnection(windows), FROM_FILE, check_mode=True)
+    assert (answer["changed"], answer["layers"][0]["status"]) == (True, "drift")
+    assert (windows.commands, windows.written) == ([], [])
+
+
+@pytest.mark.parametrize(("digest", "code"), [("b" * 64, "DESKTOP-011"), ("", "DESKTOP-012")])
+def test_installer_that_is_not_the_declared_one(digest: str, code: str) -> None:
+    windows = absent()
+    answer = run_action(ActionModule, FakeConnection(windows), FROM_FILE, modules=stat(digest))
+    assert answer["failed"]
+    assert answer["layers"][0]["findings"][0]["code"] == code
+    assert windows.commands == []
+
+
+def test_without_an_installer_it_says_what_to_give() -> None:
+    answer = run_action(ActionModule, FakeConnection(absent()), UBUNTU)
+    assert answer["failed"]
+    assert "docker_desktop_installer" in answer["msg"]
+
+
+def test_settings_of_a_running_one_need_consent() -> None:
+    windows = not_integrated()
+    answer = run_action(ActionModule, FakeConnection(windows), UBUNTU)
+    assert (answer["failed"], answer["changed"], answer["layers"][0]["status"]) == (True, False, "needs_consent")
+    assert "'docker_restart'" in answer["msg"]
+    assert windows.written == []
+
+
+def test_settings_with_consent_keep_spelling_place_and_foreign_keys() -> None:
+    windows = not_integrated(wslEngineEnabled=False)
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "settings": {"AutoStart": True}, "allow": ["docker_restart"]})
+    assert (answer["changed"], answer["layers"][0]["status"]) == (True, "changed")
+    held = json.loads(windows.files[STORE][0])
+    assert list(held.items()) == [
+        ("integratedWslDistros", ["Debian", "Ubuntu-24.04"]),
+        ("proxyHttpMode", "system"),
+        ("wslEngineEnabled", True),
+        ("AutoStart", True),
+    ]
+    stopped = next(index for index, command in enumerate(windows.commands) if command.endswith("desktop stop"))
+    started = next(index for index, command in enumerate(windows.commands) if command.endswith("Docker Desktop.exe"))
+    assert stopped < started
+    assert answer["docker_desktop"]["running"] is True
+
+
+def test_byte_order_mark_is_taken_away() -> None:
+    windows = healthy()
+    windows.docker_runs(False)
+    windows.files[STORE] = (b"\xef\xbb\xbf" + windows.files[STORE][0], windows.files[STORE][1])
+    answer = run_action(ActionModule, FakeConnection(windows), UBUNTU)
+    assert answer["changed"]
+    assert windows.files[STORE][0].startswith(b"{")
+
+
+def test_unreadable_settings_are_left_alone() -> None:
+    windows = healthy()
+    windows.files[STORE] = (b"{not json", windows.files[STORE][1])
+    windows.docker_runs(False)
+    answer = run_action(ActionModule, FakeConnection(windows), UBUNTU)
+    assert answer["layers"][0]["findings"][0]["code"] == "DESKTOP-007"
+    assert windows.files[STORE][0] == b"{not json"
+
+
+def test_nobody_logged_on() -> None:
+    windows = healthy()
+    windows.docker_runs(False)
+    windows.session = None
+    windows.cim["Win32_ComputerSystem"][0]["UserName"] = None
+    answer = run_action(ActionModule, FakeConnection(windows), UBUNTU)
+    assert (answer["failed"], answer["layers"][0]["status"]) == (True, "needs_logon")
+    assert "Log on to Windows as dev" in answer["msg"]
+    predicted = run_action(ActionModule, FakeConnection(windows), UBUNTU, check_mode=True)
+    assert (predicted["layers"][0]["status"], "failed" in predicted) == ("needs_logon", False)
+
+
+def test_session_that_hangs_is_told_with_its_user() -> None:
+    windows = healthy()
+    windows.docker_runs(False)
+    windows.hangs_in_session = True
+    answer = run_action(ActionModule, FakeConnection(windows), UBUNTU)
+    assert answer["layers"][0]["findings"][0]["code"] == "DESKTOP-013"
+
+
+def test_engine_that_never_answers() -> None:
+    windows = healthy()
+    windows.docker_runs(False)
+    windows.programs[DOCKER] = lambda _arguments: ran('{"Client": {}, "Server": null}', 1, "open //./pipe/dockerDesktopLinuxEngine")
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "start_timeout": 0})
+    assert answer["layers"][0]["findings"][0]["code"] == "DESKTOP-006"
+    assert "dockerDesktopLinuxEngine" in answer["msg"]
+
+
+@pytest.mark.parametrize(("allow", "status"), [([], "needs_consent"), (["docker_desktop_upgrade"], "changed")])
+def test_upgrade_below_the_gate(allow: list[str], status: str) -> None:
+    windows = healthy()
+    windows.install_docker("4.30.0")
+    with_installer(windows)
+    answer = run_action(ActionModule, FakeConnection(windows), {**FROM_FILE, "allow": allow}, modules=stat())
+    assert answer["layers"][0]["status"] == status
+    assert (INSTALLER in " ".join(windows.commands)) is bool(allow)
+
+
+def test_too_old_to_be_stopped_from_outside() -> None:
+    windows = healthy()
+    windows.install_docker("4.36.0", settings={"IntegratedWslDistros": []})
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "allow": ["docker_restart"]})
+    assert answer["layers"][0]["findings"][0]["code"] == "DESKTOP-014"
+    assert windows.written == []

@@ -1,0 +1,176 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""host_info: one round trip, and what each thing that is wrong is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ansible_collections.gpudev.workstation.plugins.action.host_info import ActionModule
+from tests.unit.fake_windows import PROFILE, FakeConnection, FakeWindows, healthy, run_action
+
+UBUNTU = {"distribution": "Ubuntu-24.04"}
+
+
+def layers(windows: FakeWindows, **arguments: object) -> dict[str, tuple[str, list[str]]]:
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, **arguments})
+    assert "failed" not in answer
+    assert answer["changed"] is False
+    return {layer["layer"]: (layer["status"], [finding["code"] for finding in layer["findings"]]) for layer in answer["layers"]}
+
+
+def test_healthy_in_one_round_trip() -> None:
+    connection = FakeConnection(healthy())
+    answer = run_action(ActionModule, connection, UBUNTU)
+    assert [layer["status"] for layer in answer["layers"]] == ["ok", "ok", "ok"]
+    assert len(connection.requests) == 1
+    facts = answer["workstation"]
+    assert facts["windows"]["product"] == "Windows 11 Pro"
+    assert (facts["windows"]["build"], facts["windows"]["memory_mib"], facts["windows"]["virtualization"]) == (26100, 32768, True)
+    assert facts["user"]["connected_sid"] == "S-1-5-21-1-2-3-1001"
+    assert facts["nvidia_driver"]["gpus"][0]["driver_model"] == "WDDM"
+    assert facts["wsl"]["kind"] == "store"
+    assert facts["wsl"]["default_distribution"] == "Ubuntu-24.04"
+    assert facts["wslconfig"] == {"path": PROFILE + "\\.wslconfig", "exists": True, "text": "[wsl2]\ngpuSupport=true\n"}
+    assert facts["docker_desktop"]["running"] is True
+    assert facts["docker_desktop"]["engine"]["version"] == "29.8.0"
+    assert answer["ansible_facts"] == {"workstation_user": "dev"}
+
+
+def old_build(windows: FakeWindows) -> None:
+    windows.registry["HKLM:\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion"]["CurrentBuildNumber"] = "22621"
+
+
+def no_virtualisation(windows: FakeWindows) -> None:
+    windows.cim["Win32_ComputerSystem"][0]["HypervisorPresent"] = False
+
+
+def firmware_only(windows: FakeWindows) -> None:
+    no_virtualisation(windows)
+    windows.cim["Win32_Processor"] = [{"VirtualizationFirmwareEnabled": True}]
+
+
+def feature_off(windows: FakeWindows) -> None:
+    windows.cim["Win32_OptionalFeature"][0]["InstallState"] = 2
+
+
+def feature_waits(windows: FakeWindows) -> None:
+    feature_off(windows)
+    windows.registry["HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Component Based Servicing\\RebootPending"] = {}
+
+
+def update_waits(windows: FakeWindows) -> None:
+    windows.registry["HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\WindowsUpdate\\Auto Update\\RebootRequired"] = {}
+
+
+def windows_10(windows: FakeWindows) -> None:
+    windows.registry["HKLM:\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion"]["CurrentBuildNumber"] = "19045"
+    windows.cim["Win32_OperatingSystem"][0]["Caption"] = "Microsoft Windows 10 Pro"
+
+
+def other_user(windows: FakeWindows) -> None:
+    windows.cim["Win32_ComputerSystem"][0]["UserName"] = "BOX\\someone"
+
+
+def nobody(windows: FakeWindows) -> None:
+    windows.cim["Win32_ComputerSystem"][0]["UserName"] = None
+
+
+def server(windows: FakeWindows) -> None:
+    windows.cim["Win32_OperatingSystem"] = [{"Caption": "Microsoft Windows Server 2025 Standard", "ProductType": 3}]
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "codes"),
+    [
+        (old_build, "unsupported", ["WIN-001"]),
+        (no_virtualisation, "broken", ["WIN-002"]),
+        (firmware_only, "needs_reboot", ["WIN-008"]),
+        (feature_off, "broken", ["WIN-003"]),
+        (feature_waits, "needs_reboot", ["WIN-005", "WIN-003"]),
+        (update_waits, "ok", ["WIN-007"]),
+        (windows_10, "broken", ["WIN-003"]),
+        (other_user, "broken", ["WIN-004"]),
+        (nobody, "ok", []),
+        (server, "unsupported", ["WIN-009"]),
+    ],
+)
+def test_layer_windows(change: Callable[[FakeWindows], None], status: str, codes: list[str]) -> None:
+    windows = healthy()
+    change(windows)
+    assert layers(windows)["windows"] == (status, codes)
+
+
+def test_declared_user_is_wanted_even_when_nobody_is_logged_on() -> None:
+    windows = healthy()
+    nobody(windows)
+    assert layers(windows, windows_user="BOX\\Dev")["windows"] == ("ok", [])
+    assert layers(windows, windows_user="someone")["windows"] == ("broken", ["WIN-004"])
+
+
+@pytest.mark.parametrize(
+    ("row", "status", "codes"),
+    [
+        ("0, GPU-1, NVIDIA GeForce RTX 4050 Laptop GPU, 471.96, 6141, WDDM", "broken", ["DRIVER-002"]),
+        ("0, GPU-1, NVIDIA RTX A4000, 591.59, 6141, TCC", "broken", ["DRIVER-003"]),
+        ("0, GPU-1, NVIDIA GeForce RTX 4050 Laptop GPU, 472.12, [N/A], [N/A]", "ok", []),
+    ],
+)
+def test_layer_nvidia_driver(row: str, status: str, codes: list[str]) -> None:
+    from tests.unit.fake_windows import ran
+
+    windows = healthy()
+    windows.programs["nvidia-smi.exe"] = lambda _arguments: ran(row)
+    assert layers(windows)["nvidia_driver"] == (status, codes)
+
+
+def test_driver_is_read_from_the_adapter_without_nvidia_smi() -> None:
+    windows = healthy()
+    del windows.programs["nvidia-smi.exe"]
+    answer = run_action(ActionModule, FakeConnection(windows), UBUNTU)
+    assert answer["workstation"]["nvidia_driver"]["driver_version"] == "591.59"
+    assert [finding["code"] for finding in answer["layers"][1]["findings"]] == ["DRIVER-004"]
+    assert answer["layers"][1]["status"] == "ok"
+
+
+def test_no_nvidia_adapter_at_all() -> None:
+    windows = healthy()
+    del windows.programs["nvidia-smi.exe"]
+    windows.cim["Win32_VideoController"] = [{"Name": "Intel(R) Iris(R) Xe Graphics", "DriverVersion": "31.0.101.1"}]
+    assert layers(windows)["nvidia_driver"] == ("unsupported", ["DRIVER-001"])
+
+
+def test_docker_desktop_below_the_gate_says_why() -> None:
+    windows = healthy()
+    windows.install_docker("4.30.0")
+    facts = run_action(ActionModule, FakeConnection(windows), UBUNTU)["workstation"]["docker_desktop"]
+    (finding,) = facts["findings"]
+    assert finding["code"] == "DESKTOP-002"
+    assert "591.59 (555 or later) needs Docker Desktop 4.31.0" in finding["cause"]
+
+
+def test_restricted_language_is_a_policy_not_a_crash() -> None:
+    connection = FakeConnection(healthy(), raw=(0, b"<<gpudev!ConstrainedLanguage>>\r\n", b""))
+    answer = run_action(ActionModule, connection, UBUNTU)
+    assert [(layer["layer"], layer["status"]) for layer in answer["layers"]] == [("windows", "blocked_by_policy")]
+    assert answer["layers"][0]["findings"][0]["code"] == "WIN-006"
+
+
+def test_no_answer_is_unknown_with_the_text() -> None:
+    connection = FakeConnection(healthy(), raw=(9, b"", b"out of memory"))
+    answer = run_action(ActionModule, connection, UBUNTU)
+    assert answer["layers"][0]["status"] == "unknown"
+    assert "exit code 9" in answer["layers"][0]["summary"]
+    assert "out of memory" in answer["layers"][0]["summary"]
+
+
+def test_it_waits_for_a_logon_no_longer_than_told() -> None:
+    windows = healthy()
+    nobody(windows)
+    connection = FakeConnection(windows)
+    answer = run_action(ActionModule, connection, {**UBUNTU, "logon_timeout": 0})
+    assert answer["workstation"]["user"]["logged_on"] == []
+    assert len(connection.requests) == 1

@@ -1,0 +1,186 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""wsl: the steps, their consent, what is looked at afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleActionFail
+
+from ansible_collections.gpudev.workstation.plugins.action.wsl import ActionModule
+from tests.unit.fake_windows import LXSS, SYSTEM_WSL, WSL, FakeConnection, FakeWindows, healthy, ran, run_action
+
+UBUNTU: dict[str, Any] = {"distribution": "Ubuntu-24.04"}
+MSI, ROOTFS = "C:\\Installers\\wsl.msi", "C:\\Installers\\ubuntu.wsl"
+FROM_FILES = {**UBUNTU, "installer": MSI, "installer_sha256": "a" * 64, "rootfs": ROOTFS, "rootfs_sha256": "b" * 64}
+
+
+def fresh() -> FakeWindows:
+    windows = healthy()
+    del windows.registry[f"HKLM:\\{LXSS}\\MSI"], windows.programs[WSL]
+    for key in [key for key in windows.registry if key.startswith(f"HKCU:\\{LXSS}")]:
+        del windows.registry[key]
+    windows.cim["Win32_Process"] = []
+    return windows
+
+
+def installer_modules(windows: FakeWindows, checksum: str = "", reboot: bool = False) -> Any:
+    def answer(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if name == "ansible.windows.win_stat":
+            digest = checksum or {MSI: "a" * 64, ROOTFS: "b" * 64}[arguments["path"]]
+            return {"stat": {"exists": True, "checksum": digest}}
+        assert name == "ansible.windows.win_package"
+        assert arguments == {"path": MSI, "state": "present", "checksum": "a" * 64, "checksum_algorithm": "sha256"}
+        windows.install_wsl()
+        return {"changed": True, "rc": 3010 if reboot else 0, "reboot_required": reboot}
+
+    return answer
+
+
+def test_healthy_needs_one_round_trip_and_nothing_else() -> None:
+    connection = FakeConnection(healthy())
+    answer = run_action(ActionModule, connection, UBUNTU)
+    assert (answer["changed"], answer["layers"][0]["status"]) == (False, "ok")
+    assert "diff" not in answer
+    assert len(connection.requests) == 1
+
+
+def test_from_nothing() -> None:
+    windows = fresh()
+    answer = run_action(ActionModule, FakeConnection(windows), FROM_FILES, modules=installer_modules(windows))
+    assert (answer["changed"], answer["layers"][0]["status"]) == (True, "changed")
+    assert answer["wsl"]["default_distribution"] == "Ubuntu-24.04"
+    assert answer["diff"]["before"]["version"] == "absent"
+    assert answer["diff"]["after"]["distributions"] == {"Ubuntu-24.04": {"wsl": 2, "default": True}}
+    again = run_action(ActionModule, FakeConnection(windows), FROM_FILES)
+    assert again["changed"] is False
+
+
+def test_check_mode_predicts_and_touches_nothing() -> None:
+    windows = fresh()
+    answer = run_action(ActionModule, FakeConnection(windows), FROM_FILES, check_mode=True)
+    assert (answer["changed"], answer["layers"][0]["status"]) == (True, "drift")
+    assert windows.commands == []
+    assert "failed" not in answer
+
+
+def test_wrong_checksum_installs_nothing() -> None:
+    windows = fresh()
+    answer = run_action(ActionModule, FakeConnection(windows), FROM_FILES, modules=installer_modules(windows, checksum="c" * 64))
+    assert answer["failed"]
+    assert [finding["code"] for finding in answer["layers"][0]["findings"]] == ["WSL-018"]
+    assert windows.commands == []
+
+
+def test_package_that_asks_for_a_restart() -> None:
+    windows = fresh()
+    answer = run_action(ActionModule, FakeConnection(windows), FROM_FILES, modules=installer_modules(windows, reboot=True))
+    assert (answer["failed"], answer["reboot_required"], answer["layers"][0]["status"]) == (True, True, "needs_reboot")
+
+
+def test_update_by_wsl_exe_is_judged_by_the_version_not_the_exit_code() -> None:
+    windows = healthy()
+    windows.install_wsl("2.0.9.0")
+    versions = windows.programs[WSL]
+    # wsl.exe ends with 0 although nothing was updated.
+    windows.programs[WSL] = lambda arguments: ran("Checking for updates.\r\n") if arguments == ["--update"] else versions(arguments)
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "allow": ["wsl_shutdown"]})
+    assert answer["failed"]
+    assert answer["layers"][0]["findings"][0]["code"] == "WSL-016"
+
+
+@pytest.mark.parametrize(("vm_runs", "status"), [(True, "needs_consent"), (False, "broken")])
+def test_update_needs_consent_only_while_the_machine_runs(vm_runs: bool, status: str) -> None:
+    windows = healthy()
+    windows.install_wsl("2.0.9.0")
+    if not vm_runs:
+        windows.cim["Win32_Process"] = []
+    versions = windows.programs[WSL]
+    windows.programs[WSL] = lambda arguments: ran("no internet", rc=-1) if arguments == ["--update"] else versions(arguments)
+    answer = run_action(ActionModule, FakeConnection(windows), UBUNTU)
+    assert answer["layers"][0]["status"] == status
+    assert any("--update" in command for command in windows.commands) is not vm_runs
+
+
+def newer_wslconfig() -> FakeWindows:
+    windows = healthy()
+    path = "C:\\Users\\dev\\.wslconfig"
+    windows.files[path] = (windows.files[path][0], "2026-11-20T08:00:00.0000000Z")
+    windows.docker_runs(False)
+    return windows
+
+
+def test_shutdown_only_with_consent() -> None:
+    windows = newer_wslconfig()
+    answer = run_action(ActionModule, FakeConnection(windows), UBUNTU)
+    assert (answer["failed"], answer["changed"], answer["layers"][0]["status"]) == (True, False, "needs_consent")
+    assert "'wsl_shutdown'" in answer["msg"]
+    assert not any("--shutdown" in command for command in windows.commands)
+
+
+def test_shutdown_with_consent_brings_it_into_force() -> None:
+    windows = newer_wslconfig()
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "allow": ["wsl_shutdown"]})
+    assert (answer["changed"], answer["layers"][0]["status"], answer["wsl"]["restart_owed"]) == (True, "changed", False)
+    assert answer["diff"]["before"]["restart_owed"] is True
+
+
+def test_restart_that_a_change_of_this_check_run_would_owe() -> None:
+    answer = run_action(ActionModule, FakeConnection(healthy()), {**UBUNTU, "wslconfig_pending": True}, check_mode=True)
+    assert (answer["layers"][0]["status"], answer["changed"]) == ("needs_consent", False)
+    assert "failed" not in answer
+
+
+def test_another_default_distribution_is_corrected() -> None:
+    windows = healthy()
+    windows.register("Debian", "{33333333-2222-3333-4444-555555555555}")
+    windows.registry[f"HKCU:\\{LXSS}"]["DefaultDistribution"] = "{33333333-2222-3333-4444-555555555555}"
+    connection = FakeConnection(windows)
+    answer = run_action(ActionModule, connection, UBUNTU)
+    assert (answer["changed"], answer["wsl"]["default_distribution"]) == (True, "Ubuntu-24.04")
+    assert len(connection.requests) == 2
+
+
+def test_wrong_windows_user_is_refused_before_anything_changes() -> None:
+    windows = fresh()
+    windows.cim["Win32_ComputerSystem"][0]["UserName"] = "BOX\\someone"
+    answer = run_action(ActionModule, FakeConnection(windows), FROM_FILES)
+    assert answer["failed"]
+    assert (answer["layers"][0]["layer"], answer["layers"][0]["findings"][0]["code"]) == ("windows", "WIN-004")
+    assert windows.commands == []
+
+
+def test_inbox_wsl_is_updated_by_its_own_wsl_exe() -> None:
+    windows = fresh()
+    windows.register("Ubuntu-24.04", "{11111111-2222-3333-4444-555555555555}")
+
+    def inbox(arguments: list[str]) -> dict[str, Any]:
+        assert arguments == ["--update"]
+        windows.install_wsl()
+        return ran("", rc=0)
+
+    windows.programs[SYSTEM_WSL] = inbox
+    answer = run_action(ActionModule, FakeConnection(windows), UBUNTU)
+    assert (answer["changed"], answer["wsl"]["version"]) == (True, "2.6.3.0")
+
+
+def test_error_of_wsl_exe_is_recognised_by_its_code() -> None:
+    windows = fresh()
+    windows.install_wsl()
+    versions = windows.programs[WSL]
+    text = "Echec d'ouverture de session.\r\nError code: Wsl/InstallDistro/Service/RegisterDistro/CreateVm/HCS/0x80070569\r\n"
+    windows.programs[WSL] = lambda arguments: ran(text, rc=-1) if arguments[0] == "--install" else versions(arguments)
+    answer = run_action(ActionModule, FakeConnection(windows), UBUNTU)
+    assert answer["failed"]
+    assert (answer["layers"][0]["status"], answer["layers"][0]["findings"][0]["code"]) == ("blocked_by_policy", "WSL-010")
+
+
+@pytest.mark.parametrize("name", ["Ubuntu 24.04", "", "-d", "x;y"])
+def test_names_that_wsl_exe_would_split_are_refused(name: str) -> None:
+    connection = FakeConnection(healthy())
+    with pytest.raises(AnsibleActionFail, match="Ubuntu-24.04"):
+        run_action(ActionModule, connection, {"distribution": name})
+    assert connection.requests == []
