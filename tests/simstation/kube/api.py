@@ -157,7 +157,7 @@ class Api:
 
     def _version(self) -> Object:
         version: Object = copy.deepcopy(discovery()["version"])
-        text = self.store.section.get("version", version["gitVersion"])
+        text: str = self.store.section.get("version") or version["gitVersion"]
         if text != version["gitVersion"]:
             minor = int(text.lstrip("v").split(".")[1])
             version.update(minor=str(minor), emulationMinor=str(minor), minCompatibilityMinor=str(minor - 1), gitVersion=text)
@@ -175,7 +175,7 @@ class Api:
             group, version, rest = "", steps[1], steps[2:]
         else:
             group, version, rest = steps[1], steps[2], steps[3:]
-        if not any(name in discovery()["legacy"] for name in (f"/apis/{group}/{version}", f"/api/{version}" if not group else "")):
+        if (f"/apis/{group}/{version}" if group else f"/api/{version}") not in discovery()["legacy"]:
             return page_not_found()
         namespace = ""
         if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in ("status", "finalize"):
@@ -281,9 +281,7 @@ class Api:
         if not request.query.get("fieldManager"):
             causes = [status.required_value("is required for apply patch", "fieldManager")]
             raise status.invalid("PatchOptions", "meta.k8s.io", "", causes)
-        made, created = self.registry.apply(
-            *where, body, request.manager, force=request.flag("force"), subresource=target.subresource, dry_run=request.dry_run
-        )
+        made, created = self.registry.apply(*where, body, request.manager, force=request.flag("force"), subresource=target.subresource, dry_run=request.dry_run)
         return self._one(target.kind, made, 201 if created else 200)
 
     def _delete_options(self, request: Request) -> Object:

@@ -149,9 +149,7 @@ def _conflict_error(conflicts: dict[str, list[fields.Path]]) -> StatusError:
     if count == 1:
         message = f"Apply failed with 1 conflict: {causes[0]['message']}: {causes[0]['field']}"
     else:
-        blocks = [
-            f"conflicts with {manager}:\n" + "\n".join(f"- {fields.readable(path)}" for path in paths) for manager, paths in sorted(conflicts.items())
-        ]
+        blocks = [f"conflicts with {manager}:\n" + "\n".join(f"- {fields.readable(path)}" for path in paths) for manager, paths in sorted(conflicts.items())]
         message = f"Apply failed with {count} conflicts: " + "\n".join(blocks)
     return StatusError(409, message, "Conflict", {"causes": causes})
 

@@ -16,6 +16,7 @@ from .bootstrap import bootstrap
 from .certificates import Certificates
 from .engine import Context, Engine
 from .kubelet import Kubelet
+from .node_status import NodeStatus
 from .registry import Registry
 from .scheduler import Scheduler
 from .server import Server
@@ -76,7 +77,7 @@ class Cluster:
         self._context = Context(self.station, self._store)
         self._engine = Engine(
             self._context,
-            [ControllerManager(self._context).plan, Scheduler(self._context).plan, Kubelet(self._context).plan],
+            [ControllerManager(self._context).plan, Scheduler(self._context).plan, Kubelet(self._context).plan, NodeStatus(self._context).plan],
         )
         self._api = Api(self._store, self._context.registry, self._context.logs, self._progress)
 

@@ -30,11 +30,16 @@ def _clean(value: Any, declared: str) -> Any:
     cleaned: Object = {}
     for key, entry in value.items():
         member = schema.element_type(declared) if declared.startswith("Dict[") else schema.field_type(declared, key) or "object"
-        if entry is None or (entry == [] and member.startswith("List[")) or (entry == {} and member.startswith("Dict[")):
-            if not (entry is None and member == "datetime"):
-                continue
-        cleaned[key] = _clean(entry, member)
+        if not _omitted(entry, member):
+            cleaned[key] = _clean(entry, member)
     return cleaned
+
+
+def _omitted(entry: Any, declared: str) -> bool:
+    """Null times are written out (lastProbeTime, eventTime), other empty values are not."""
+    if entry is None:
+        return declared != "datetime"
+    return (entry == [] and declared.startswith("List[")) or (entry == {} and declared.startswith("Dict["))
 
 
 def fill(item: Object, kind: str) -> None:

@@ -23,6 +23,8 @@ Object = dict[str, Any]
 IMAGE = re.compile(r"(?:^|/)k8s-device-plugin(?::(?P<tag>[^@]+))?(?:@|$)")
 DEFAULT_RESOURCE = "nvidia.com/gpu"
 TEXTS = {"not_supported": "Not Supported", "library_not_found": "ERROR_LIBRARY_NOT_FOUND"}
+# samples/kubernetes/own_v0.20.0_config_errors.log
+PARSE = "unable to load config: unable to finalize config: unable to parse config file"
 HINTS = (
     (100, "If this is a GPU node, did you set the docker default runtime to `nvidia`?"),
     (101, "You can check the prerequisites at: https://github.com/NVIDIA/k8s-device-plugin#prerequisites"),
@@ -79,12 +81,15 @@ class Plugin:
             return {}
         text = self._mounted(path)
         if text is None:
-            raise ConfigError(f"unable to load config: unable to finalize config: unable to parse config file: error opening config file: open {path}: no such file or directory")
+            raise ConfigError(f"{PARSE}: error opening config file: open {path}: no such file or directory")
         try:
             loaded = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise ConfigError(f"unable to load config: unable to finalize config: unable to parse config file: error parsing config file: {error}") from None
-        return loaded if isinstance(loaded, dict) else {}
+            raise ConfigError(f"{PARSE}: error parsing config file: {error}") from None
+        found = loaded if isinstance(loaded, dict) else {}
+        if found.get("version", "v1") != "v1":
+            raise ConfigError(f"{PARSE}: error parsing config file: unknown version: {found['version']}")
+        return found
 
     def _mounted(self, path: str) -> str | None:
         volumes = {entry["name"]: entry for entry in self.pod["spec"].get("volumes") or []}
@@ -103,11 +108,14 @@ class Plugin:
         config = self.config()
         slicing: Object = (config.get("sharing") or {}).get("timeSlicing") or {}
         if (config.get("sharing") or {}).get("mps"):
-            raise ConfigError("using MPS requires --mps-root to be specified")
+            raise ConfigError("unable to validate flags: using MPS requires --mps-root to be specified")
+        if slicing and not slicing.get("resources"):
+            raise ConfigError(f"{PARSE}: error parsing config file: unmarshal error: error unmarshaling JSON: while decoding JSON: no resources specified")
         for entry in slicing.get("resources") or []:
             if int(entry.get("replicas", 0)) < 2:
-                raise ConfigError("unable to load config: unable to finalize config: unable to parse config file: error parsing config file: "
-                                  "unmarshal error: number of replicas must be >= 2")
+                raise ConfigError(
+                    f"{PARSE}: error parsing config file: unmarshal error: error unmarshaling JSON: while decoding JSON: number of replicas must be >= 2"
+                )
         return slicing
 
     def resource(self) -> tuple[str, int]:

@@ -62,7 +62,8 @@ class Context:
         return self.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     def all(self, key: str, namespace: str = "") -> list[Object]:
-        return self.store.list(resource(key), namespace)
+        """To look at only."""
+        return self.store.peek(resource(key), namespace)
 
     def node(self) -> Object:
         return self.all("nodes")[0]
@@ -87,8 +88,7 @@ class Context:
         for known in self.all("events", namespace):
             same = known["involvedObject"].get("uid") == metadata["uid"] and (known["reason"], known["message"]) == (reason, message)
             if same and known.get("count"):
-                known.update(count=known["count"] + 1, lastTimestamp=self.stamp())
-                self.store.put(resource("events"), known)
+                self.store.put(resource("events"), {**known, "metadata": dict(known["metadata"]), "count": known["count"] + 1, "lastTimestamp": self.stamp()})
                 return
         involved: Object = {"kind": kind, "namespace": namespace, "name": metadata["name"], "uid": metadata["uid"]}
         involved.update(apiVersion="v1" if kind in ("Pod", "Node") else "apps/v1", resourceVersion=metadata.get("resourceVersion", ""))

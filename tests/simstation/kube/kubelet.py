@@ -1,12 +1,10 @@
 # Copyright (c) 2026 gpudev.workstation contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The kubelet: takes pods from ContainerCreating to their end with the states, reasons and events of `recordings/kube`, and keeps the node's status."""
+"""The kubelet: takes pods from ContainerCreating to their end with the states, reasons and events of `recordings/kube`."""
 
 from __future__ import annotations
 
-import copy
-import hashlib
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,7 +12,8 @@ from typing import Any
 from . import bootstrap, device_plugin, programs
 from .device_plugin import Plugin
 from .engine import Context, Step
-from .scheduler import quantity, requests
+from .pod_status import PodStatus, container_id
+from .scheduler import requests
 from .store import resource
 
 Object = dict[str, Any]
@@ -23,7 +22,6 @@ MANAGER = "kubelet"
 PODS = "pods"
 # Simulated seconds, from recordings/kube/gpu_pod_success.jsonl and recordings/gpu (restart_timeline, two_plugins_timeline).
 ACCEPT, CREATE, PULL, FINISH, REGISTER, REBOOT = 0.2, 0.3, 6.0, 1.2, 1.0, 6.0
-DEVICES_EXPIRE = 300.0
 # recordings/kube/pod_image_pull.jsonl, with the name server's address left out.
 PULL_ERROR = (
     'failed to pull and unpack image "{image}": failed to resolve reference "{image}": failed to do request: '
@@ -39,11 +37,11 @@ PUBLIC_IMAGES = re.compile(
 class Kubelet:
     def __init__(self, context: Context) -> None:
         self.context = context
+        self.status = PodStatus(context)
 
     # --- planning ---
 
     def plan(self) -> Iterator[Step]:
-        yield from self._node_steps()
         for pod in self.context.all(PODS):
             if not pod["spec"].get("nodeName"):
                 continue
@@ -52,35 +50,41 @@ class Kubelet:
                 yield step
 
     def _next(self, pod: Object) -> Step | None:
-        uid = pod["metadata"]["uid"]
-        runtime = self._runtime(uid)
+        runtime = self._runtime(pod["metadata"]["uid"])
         stage = runtime.get("stage", "new")
         if pod["metadata"].get("deletionTimestamp"):
-            if stage in ("running", "deadline"):
-                if pod["status"].get("observedGeneration") != pod["metadata"].get("generation"):
-                    return self._step(pod, "notice", 0.05, self._notice)
-                return self._step(pod, "kill", self._grace(pod), self._kill)
-            return self._step(pod, "remove", 0.3, self._remove)
+            return self._deletion(pod, stage)
         if stage in ("running", "waiting") and runtime.get("boot", 0) < self.context.section.get("boots", 0):
             return self._step(pod, f"reboot-{self.context.section['boots']}", REBOOT, self._reboot)
-        if stage == "new":
-            return self._step(pod, "accept", ACCEPT, self._accept)
-        if stage == "creating":
+        simple = {
+            "new": ("accept", ACCEPT, self._accept),
+            "sandbox": ("create", CREATE, self._create),
+            "pulling": ("pulled", PULL, self._pulled),
+            "deadline": ("deadline-over", pod["spec"]["terminationGracePeriodSeconds"] + 1.0, self._deadline_over),
+        }
+        if stage in simple:
+            return self._step(pod, *simple[stage])
+        timed = {"running": self._running, "exited": self._after_exit, "creating": self._waits, "config-error": self._waits}
+        if stage in timed:
+            return timed[stage](pod, runtime)
+        return self._retry(pod, runtime, stage)
+
+    def _deletion(self, pod: Object, stage: str) -> Step:
+        if stage not in ("running", "deadline"):
+            return self._step(pod, "remove", 0.3, self._remove)
+        if pod["status"].get("observedGeneration") != pod["metadata"].get("generation"):
+            return self._step(pod, "notice", 0.05, self._notice)
+        return self._step(pod, "kill", self._grace(pod), self._kill)
+
+    def _waits(self, pod: Object, runtime: Object) -> Step | None:
+        """Nothing to do as long as what the pod needs is not there."""
+        if runtime["stage"] == "creating":
             return None if self._blocked(pod) else self._step(pod, "sandbox", CREATE, self._sandbox)
-        if stage == "sandbox":
-            return self._step(pod, "create", CREATE, self._create)
-        if stage == "config-error":
-            return None if self._missing_reference(pod) else self._step(pod, "create", CREATE, self._create)
-        if stage == "deadline":
-            return self._step(pod, "deadline-over", pod["spec"]["terminationGracePeriodSeconds"] + 1.0, self._deadline_over)
-        if stage == "pulling":
-            return self._step(pod, "pulled", PULL, self._pulled)
+        return None if self._missing_reference(pod) else self._step(pod, "create", CREATE, self._create)
+
+    def _retry(self, pod: Object, runtime: Object, stage: str) -> Step | None:
         if stage == "pull-failed":
             return self._step(pod, f"pull-again-{runtime.get('pulls', 1)}", 10.0 * runtime.get("pulls", 1), self._back_off_pull)
-        if stage == "running":
-            return self._running(pod, runtime)
-        if stage == "exited":
-            return self._after_exit(pod, runtime)
         if stage == "back-off":
             return self._step(pod, f"restart-{runtime['restarts']}", min(10.0 * 2 ** (runtime["restarts"] - 1), 300.0), self._start)
         return None
@@ -163,7 +167,7 @@ class Kubelet:
             self._reject(pod, problem)
             return
         self._note(pod, stage="creating", boot=self.context.section.get("boots", 0))
-        self._status(pod, {"phase": "Pending"}, {"waiting": {"reason": "ContainerCreating"}}, sandbox=False)
+        self.status.write(pod, {"phase": "Pending"}, {"waiting": {"reason": "ContainerCreating"}}, sandbox=False)
         missing = self._missing_volume(pod)
         if missing:
             self.context.event(pod, "Pod", "FailedMount", f'MountVolume.SetUp failed for volume "{missing[0]}" : {missing[1]}', warning=True)
@@ -205,7 +209,7 @@ class Kubelet:
 
     def _sandbox(self, pod: Object) -> None:
         self._note(pod, stage="sandbox")
-        self._status(pod, {"phase": "Pending"}, {"waiting": {"reason": "ContainerCreating"}})
+        self.status.write(pod, {"phase": "Pending"}, {"waiting": {"reason": "ContainerCreating"}})
 
     def _create(self, pod: Object) -> None:
         spec = pod["spec"]
@@ -272,7 +276,7 @@ class Kubelet:
         problem = self._pull_problem(image)
         if not problem:
             self._note(pod, stage="pulling")
-            self._status(pod, {"phase": "Pending"}, {"waiting": {"reason": "ContainerCreating"}})
+            self.status.write(pod, {"phase": "Pending"}, {"waiting": {"reason": "ContainerCreating"}})
             return
         self._note(pod, stage="pull-failed", pulls=min(self._runtime(pod["metadata"]["uid"]).get("pulls", 0) + 1, 30))
         self._waiting(pod, "ErrImagePull", problem, stage="pull-failed")
@@ -325,7 +329,7 @@ class Kubelet:
         self.context.logs.write(uid, container["name"], outcome.output, self.context.precise())
         self._note(pod, **values, stage="running", registers=registers, started=self.context.stamp(), unready=False)
         self._pod_event(pod, "Started", "Container started")
-        self._status(pod, {"phase": "Running"}, {"running": {"startedAt": self.context.stamp()}}, ready=True, restarts=restarts)
+        self.status.write(pod, {"phase": "Running"}, {"running": {"startedAt": self.context.stamp()}}, ready=True, restarts=restarts)
 
     def _outcome(self, pod: Object) -> tuple[programs.Outcome, bool]:
         container = pod["spec"]["containers"][0]
@@ -374,7 +378,7 @@ class Kubelet:
 
         def change(status: Object) -> None:
             status["phase"] = "Succeeded" if code == 0 else "Failed"
-            self._sandbox_gone(status)
+            self.status.sandbox_gone(status)
 
         self.context.set_status(resource(PODS), pod, change, MANAGER)
 
@@ -383,7 +387,7 @@ class Kubelet:
         runtime = self._runtime(pod["metadata"]["uid"])
         self._note(pod, stage="deadline", code=137)
         running = {"running": {"startedAt": runtime["started"]}}
-        self._status(pod, {"phase": "Running"}, running, restarts=runtime.get("restarts", 0), code=137, failed=True)
+        self.status.write(pod, {"phase": "Running"}, running, restarts=runtime.get("restarts", 0), code=137, failed=True)
 
     def _deadline_over(self, pod: Object) -> None:
         self._note(pod, stage="done")
@@ -391,11 +395,6 @@ class Kubelet:
         self._terminated(pod, 137, phase="Failed", failed=True)
         self.context.set_status(resource(PODS), pod, lambda status: status.update(reason), MANAGER)
         self.context.event(pod, "Pod", "DeadlineExceeded", "Pod was active on the node longer than specified deadline")
-
-    def _sandbox_gone(self, status: Object) -> None:
-        for entry in status["conditions"]:
-            if entry["type"] == "PodReadyToStartContainers":
-                entry.update(status="False", lastTransitionTime=self.context.stamp())
 
     def _reboot(self, pod: Object) -> None:
         """After the node came back every container is started anew."""
@@ -455,7 +454,7 @@ class Kubelet:
     def _waiting(self, pod: Object, reason: str, message: str, *, stage: str = "waiting", phase: str = "Pending") -> None:
         self._note(pod, stage=stage)
         restarts = self._runtime(pod["metadata"]["uid"]).get("restarts", 0)
-        self._status(pod, {"phase": phase}, {"waiting": {"reason": reason, "message": message}}, restarts=restarts)
+        self.status.write(pod, {"phase": phase}, {"waiting": {"reason": reason, "message": message}}, restarts=restarts)
 
     def _terminated(self, pod: Object, code: int, *, message: str = "", reason: str = "", phase: str = "Running", failed: bool = False) -> None:
         self._lose_plugin(pod)
@@ -464,160 +463,9 @@ class Kubelet:
         if message:
             ended["message"] = message
         started = "1970-01-01T00:00:00Z" if reason == "StartError" else runtime.get("started", self.context.stamp())
-        ended.update(startedAt=started, finishedAt=self.context.stamp(), containerID=_container_id(pod, runtime.get("restarts", 0)))
+        ended.update(startedAt=started, finishedAt=self.context.stamp(), containerID=container_id(pod, runtime.get("restarts", 0)))
         restarts = runtime.get("restarts", 0)
-        self._status(pod, {"phase": phase}, {"terminated": ended}, restarts=restarts, code=code, failed=failed, sandbox=phase in ("Running", "Pending"))
-
-    def _status(
-        self,
-        pod: Object,
-        fields: Object,
-        state: Object,
-        *,
-        ready: bool = False,
-        sandbox: bool = True,
-        restarts: int = 0,
-        code: int | None = None,
-        failed: bool = False,
-    ) -> None:
-        finished = code if code is not None and (failed or pod["spec"]["restartPolicy"] == "Never") else None
-
-        def change(status: Object) -> None:
-            known = (status.get("containerStatuses") or [{}])[0]
-            address = self._address(pod) if sandbox or fields["phase"] != "Pending" else ""
-            status.update(fields, observedGeneration=pod["metadata"].get("generation", 1))
-            status["conditions"] = self._conditions(pod, status.get("conditions") or [], ready, sandbox, finished)
-            status.update(hostIP=bootstrap.NODE_ADDRESS, hostIPs=[{"ip": bootstrap.NODE_ADDRESS}])
-            if address and (state.get("waiting") or {}).get("reason") != "ContainerCreating":
-                status.update(podIP=address, podIPs=[{"ip": address}])
-            status.setdefault("startTime", self.context.stamp())
-            status["containerStatuses"] = [self._container_status(pod, known, state, ready, restarts)]
-            status.setdefault("resources", {})
-            granted = {name: str(int(amount)) for name, amount in requests(pod).items() if "/" in name}
-            if granted:
-                status["allocatedResources"] = granted
-
-        self.context.set_status(resource(PODS), pod, change, MANAGER)
-
-    def _address(self, pod: Object) -> str:
-        if pod["spec"].get("hostNetwork"):
-            return bootstrap.NODE_ADDRESS
-        digest = hashlib.sha256(pod["metadata"]["uid"].encode()).digest()
-        return f"10.244.0.{2 + digest[0] % 250}"
-
-    def _conditions(self, pod: Object, known: list[Object], ready: bool, sandbox: bool, finished: int | None) -> list[Object]:
-        names = ", ".join(container["name"] for container in pod["spec"]["containers"])
-        unready: Object = {"reason": "ContainersNotReady", "message": f"containers with unready status: [{names}]"}
-        if finished is not None:
-            unready = {"reason": "PodCompleted" if finished == 0 else "PodFailed"}
-        wanted: list[tuple[str, bool, Object]] = [
-            ("PodReadyToStartContainers", sandbox, {}),
-            ("Initialized", True, {"reason": "PodCompleted"} if finished == 0 else {}),
-            ("Ready", ready, {} if ready else unready),
-            ("ContainersReady", ready, {} if ready else unready),
-            ("PodScheduled", True, {}),
-        ]
-        return [self._condition(kind, value, extra, known, pod) for kind, value, extra in wanted]
-
-    def _condition(self, kind: str, value: bool, extra: Object, known: list[Object], pod: Object) -> Object:
-        text = "True" if value else "False"
-        old = next((entry for entry in known if entry["type"] == kind), None)
-        since = old["lastTransitionTime"] if old and old["status"] == text else self.context.stamp()
-        generation = pod["metadata"].get("generation", 1)
-        return {"type": kind, "observedGeneration": generation, "status": text, "lastProbeTime": None, "lastTransitionTime": since, **extra}
-
-    def _container_status(self, pod: Object, known: Object, state: Object, ready: bool, restarts: int) -> Object:
-        container = pod["spec"]["containers"][0]
-        last: Object = copy.deepcopy(known.get("lastState") or {})
-        before = known.get("state") or {}
-        if "terminated" in before and "terminated" not in state:
-            last = {"terminated": before["terminated"]}
-        started = "running" in state
-        # A container that outlived its pod's deadline still counts as ready until it is killed.
-        ready = ready or (started and bool(known.get("ready")))
-        made: Object = {"name": container["name"], "state": state, "lastState": last, "ready": ready, "restartCount": restarts, "image": container["image"]}
-        exists = started or "terminated" in state or "containerID" in known
-        made["imageID"] = f"docker://sha256:{hashlib.sha256(container['image'].encode()).hexdigest()}" if exists else ""
-        if exists:
-            made["containerID"] = (state.get("terminated") or {}).get("containerID") or _container_id(pod, restarts)
-        made["started"] = started
-        if exists:
-            made["resources"] = copy.deepcopy(container.get("resources") or {})
-        self._granted(container, made)
-        made["volumeMounts"] = [{**mount, **({"recursiveReadOnly": "Disabled"} if mount.get("readOnly") else {})} for mount in container.get("volumeMounts") or []]
-        return made
-
-    def _granted(self, container: Object, made: Object) -> None:
-        asked = {name: amount for name, amount in ((container.get("resources") or {}).get("requests") or {}).items() if "/" in name}
-        if not asked:
-            return
-        if made["imageID"]:
-            made["allocatedResources"] = dict(asked)
-        gpus = (self.context.station.state.get("windows") or {}).get("gpus") or []
-        identity = gpus[0]["uuid"] if gpus else "all"
-        made["allocatedResourcesStatus"] = [
-            {"name": name, "resources": [{"resourceID": identity, "health": "Healthy"}] * int(quantity(amount))} for name, amount in asked.items()
-        ]
-
-    # --- the node ---
-
-    def _node_steps(self) -> Iterator[Step]:
-        node = self.context.node()
-        wanted = self._node_resources(node)
-        if wanted != (node["status"]["capacity"], node["status"]["allocatable"]):
-            yield Step("node-resources", str(wanted), 0.3, self._write_resources)
-        ready = bootstrap.READY if self.context.knobs.get("node_ready", True) else bootstrap.NOT_READY
-        current = next(entry for entry in node["status"]["conditions"] if entry["type"] == "Ready")
-        if (current["status"], current["reason"]) != ready[:2]:
-            yield Step("node-ready", ready[1], 0.1, lambda: self._write_ready(*ready))
-        for name, entry in device_plugin.devices(self.context).items():
-            if entry["count"] and not entry["healthy"] and entry.get("pod") is None:
-                yield Step(f"devices-{name}", "expire", DEVICES_EXPIRE, self._expirer(name))
-
-    def _node_resources(self, node: Object) -> tuple[Object, Object]:
-        capacity, allocatable = dict(node["status"]["capacity"]), dict(node["status"]["allocatable"])
-        for name, entry in device_plugin.devices(self.context).items():
-            capacity[name], allocatable[name] = str(entry["count"]), str(entry["healthy"])
-        return capacity, allocatable
-
-    def _write_resources(self) -> None:
-        node = self.context.node()
-        capacity, allocatable = self._node_resources(node)
-
-        def change(status: Object) -> None:
-            status.update(capacity=capacity, allocatable=allocatable)
-
-        self.context.set_status(resource("nodes"), node, change, MANAGER)
-
-    def _write_ready(self, value: str, reason: str, message: str) -> None:
-        node = self.context.node()
-        name = node["metadata"]["name"]
-
-        def change(status: Object) -> None:
-            for entry in status["conditions"]:
-                if entry["type"] == "Ready":
-                    now = self.context.stamp()
-                    entry.update(status=value, reason=reason, message=message, lastTransitionTime=now, lastHeartbeatTime=now)
-
-        self.context.set_status(resource("nodes"), node, change, MANAGER)
-        taints = [{"key": "node.kubernetes.io/not-ready", "effect": effect} for effect in ("NoSchedule", "NoExecute")] if value != "True" else []
-
-        def taint(found: Object) -> None:
-            found["spec"]["taints"] = [entry for entry in found["spec"].get("taints") or [] if entry["key"] != "node.kubernetes.io/not-ready"] + taints
-
-        self.context.registry.edit(resource("nodes"), "", name, taint, "kube-controller-manager")
-        self.context.event(self.context.node(), "Node", "NodeReady" if value == "True" else "NodeNotReady", f"Node {name} status is now: {reason and ('NodeReady' if value == 'True' else 'NodeNotReady')}")
-
-    def _expirer(self, name: str) -> Callable[[], None]:
-        def expire() -> None:
-            with self.context.station.changed():
-                device_plugin.devices(self.context)[name]["count"] = 0
-
-        return expire
-
-
-def _container_id(pod: Object, restarts: int) -> str:
-    return "docker://" + hashlib.sha256(f"{pod['metadata']['uid']}/{restarts}".encode()).hexdigest()
+        self.status.write(pod, {"phase": phase}, {"terminated": ended}, restarts=restarts, code=code, failed=failed, sandbox=phase in ("Running", "Pending"))
 
 
 def _reference(image: str) -> tuple[str, str, str]:

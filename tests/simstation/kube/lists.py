@@ -61,12 +61,12 @@ def _items(store: Store, kind: Resource, namespace: str, query: dict[str, str]) 
         if asked < store.oldest:
             raise expired("The resourceVersion for the provided list is too old.")
         return asked, _as_of(store, kind, namespace, asked)
-    return store.revision, store.list(kind, namespace)
+    return store.revision, store.items(kind, namespace)
 
 
 def _as_of(store: Store, kind: Resource, namespace: str, revision: int) -> list[Object]:
     """The list as it was: later changes undone."""
-    found = {_identity(item): item for item in store.list(kind)}
+    found = {_identity(item): item for item in store.items(kind)}
     for event in reversed(store.history):
         if event.revision <= revision or event.key != kind.key:
             continue
@@ -98,6 +98,6 @@ def _continued(store: Store, kind: Resource, namespace: str, token: str) -> tupl
         decoded["rv"] = -1
         again = base64.urlsafe_b64encode(json.dumps(decoded, separators=(",", ":")).encode()).decode().rstrip("=")
         raise expired(GONE_CONTINUE, {"continue": again})
-    items = store.list(kind, namespace) if revision < 0 else _as_of(store, kind, namespace, revision)
+    items = store.items(kind, namespace) if revision < 0 else _as_of(store, kind, namespace, revision)
     named = [(item["metadata"]["name"] if namespace or not kind.namespaced else _identity(item), item) for item in items]
     return (store.revision if revision < 0 else revision), [item for name, item in named if name > start]

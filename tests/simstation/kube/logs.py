@@ -45,7 +45,7 @@ class Logs:
         """The log as the query wants it; what cannot be read is refused before anything is sent."""
         name = self._container(pod, query)
         previous = query.get("previous", "").lower() in ("true", "1")
-        state = next((entry for entry in pod.get("status", {}).get("containerStatuses") or [] if entry["name"] == name), {})
+        state: Object = next((entry for entry in pod.get("status", {}).get("containerStatuses") or [] if entry["name"] == name), {})
         uid = pod["metadata"]["uid"]
         with self.store.locked():
             kept = self.store.section.get("logs", {}).get(uid, {}).get(name)

@@ -26,9 +26,7 @@ VECTOR_ADD = (
     "Copy output data from the CUDA device to the host memory\n"
     "Test PASSED\nDone\n"
 )
-NO_DEVICE = (
-    "[Vector addition of 50000 elements]\nFailed to allocate device vector A (error code no CUDA-capable device is detected)!\n"
-)
+NO_DEVICE = "[Vector addition of 50000 elements]\nFailed to allocate device vector A (error code no CUDA-capable device is detected)!\n"
 # recordings/kube/pod_start_error.jsonl
 NOT_FOUND = (
     "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "

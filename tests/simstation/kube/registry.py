@@ -40,7 +40,7 @@ SERVER_FIELDS = ("uid", "resourceVersion", "generation", "creationTimestamp", "d
 
 def seconds(moment: datetime.datetime) -> str:
     """The time format of API objects."""
-    return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Registry:
@@ -157,9 +157,7 @@ class Registry:
             self._same_revision(kind, new, old)
             return self._change(kind, old, new, Manager(manager, "Update", kind.api_version, subresource), dry_run)
 
-    def patch(
-        self, kind: Resource, namespace: str, name: str, form: str, body: Any, manager: str, *, subresource: str = "", dry_run: bool = False
-    ) -> Object:
+    def patch(self, kind: Resource, namespace: str, name: str, form: str, body: Any, manager: str, *, subresource: str = "", dry_run: bool = False) -> Object:
         """PATCH with a JSON, merge or strategic merge patch."""
         with self.store.locked():
             old = self.require(kind, namespace, name)
@@ -177,9 +175,7 @@ class Registry:
             self._same_revision(kind, new, old)
             return self._change(kind, old, new, Manager(manager, "Update", kind.api_version, subresource), dry_run)
 
-    def edit(
-        self, kind: Resource, namespace: str, name: str, change: Callable[[Object], None], manager: str, *, subresource: str = ""
-    ) -> Object | None:
+    def edit(self, kind: Resource, namespace: str, name: str, change: Callable[[Object], None], manager: str, *, subresource: str = "") -> Object | None:
         """Read, change and store in one go, for controllers; None when the object is gone."""
         with self.store.locked():
             old = self.store.get(kind, namespace, name)
@@ -351,9 +347,7 @@ class Registry:
         if pod["metadata"].get("deletionTimestamp") and grace:
             return pod
         until = self.clock() + datetime.timedelta(seconds=grace)
-        pod["metadata"].update(
-            deletionTimestamp=seconds(until), deletionGracePeriodSeconds=grace, generation=pod["metadata"].get("generation", 1) + 1
-        )
+        pod["metadata"].update(deletionTimestamp=seconds(until), deletionGracePeriodSeconds=grace, generation=pod["metadata"].get("generation", 1) + 1)
         if dry_run:
             return pod
         self.store.put(kind, pod)
@@ -374,7 +368,7 @@ class Registry:
     def _orphan(self, owner: Object) -> None:
         for key in ("pods", "replicasets.apps", "controllerrevisions.apps"):
             kind = resource(key)
-            for item in self.store.list(kind):
+            for item in self.store.items(kind):
                 references = item["metadata"].get("ownerReferences") or []
                 left = [entry for entry in references if entry["uid"] != owner["metadata"]["uid"]]
                 if left != references:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
@@ -80,8 +81,10 @@ class Server:
             except OSError:
                 return
             if self.on_connect():
+                # A reset, not an orderly end: what a port whose server is gone gives.
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 connection.close()
-                continue
+                return
             threading.Thread(target=self._serve, args=(connection,), name="kube-api-connection", daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:

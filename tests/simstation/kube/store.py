@@ -60,7 +60,7 @@ def discovery() -> Object:
 def resources() -> dict[tuple[str, str, str], Resource]:
     """(group, version, plural) -> resource, for what is imitated."""
     found: dict[tuple[str, str, str], Resource] = {}
-    for path, listing in discovery()["legacy"].items():
+    for listing in discovery()["legacy"].values():
         if listing.get("kind") != "APIResourceList":
             continue
         group, _, version = listing["groupVersion"].rpartition("/")
@@ -128,10 +128,16 @@ class Store:
         found = self.objects.get(kind.key, {}).get(_identity(kind, namespace, name))
         return copy.deepcopy(found) if found else None
 
-    def list(self, kind: Resource, namespace: str = "") -> list[Object]:
+    def items(self, kind: Resource, namespace: str = "") -> list[Object]:
         items = self.objects.get(kind.key, {})
         prefix = f"{namespace}/" if namespace and kind.namespaced else ""
         return [copy.deepcopy(item) for identity, item in sorted(items.items()) if identity.startswith(prefix)]
+
+    def peek(self, kind: Resource, namespace: str = "") -> list[Object]:
+        """The stored objects themselves, to look at only: they are replaced on every change, never edited."""
+        items = self.objects.get(kind.key, {})
+        prefix = f"{namespace}/" if namespace and kind.namespaced else ""
+        return [item for identity, item in sorted(items.items()) if identity.startswith(prefix)]
 
     def put(self, kind: Resource, item: Object) -> Object:
         """Store a new version; the revision is the store's."""

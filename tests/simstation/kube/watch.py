@@ -22,9 +22,8 @@ BOOKMARK_REST: dict[str, Object] = {
         "spec": {},
         "status": {
             "daemonEndpoints": {"kubeletEndpoint": {"Port": 0}},
-            "nodeInfo": {
-                name: ""
-                for name in (
+            "nodeInfo": dict.fromkeys(
+                (
                     "machineID",
                     "systemUUID",
                     "bootID",
@@ -35,8 +34,9 @@ BOOKMARK_REST: dict[str, Object] = {
                     "kubeProxyVersion",
                     "operatingSystem",
                     "architecture",
-                )
-            },
+                ),
+                "",
+            ),
         },
     },
 }
@@ -67,7 +67,7 @@ class Watch:
         """Watch events until the timeout, the end of the server, or an error event."""
         with self.store.locked():
             position = self.start or self.store.revision
-            initial = [] if self.start else self.store.list(self.kind, self.namespace)
+            initial = [] if self.start else self.store.items(self.kind, self.namespace)
             gone = self.start and self.start < self.store.oldest
             oldest = self.store.oldest
         if gone:

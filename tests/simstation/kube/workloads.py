@@ -271,7 +271,12 @@ class ControllerManager:
         alive = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp") and pod.get("status", {}).get("phase") not in ("Failed", "Succeeded")]
         wanted = item["spec"]["replicas"]
         if len(alive) < wanted:
-            yield Step(f"rs-{uid}", f"create-{len(alive)}", 0.05, lambda: self._create_pod(item, "ReplicaSet", self._pod_from(item, "ReplicaSet"), "replicaset-controller"))
+            yield Step(
+                f"rs-{uid}",
+                f"create-{len(alive)}",
+                0.05,
+                lambda: self._create_pod(item, "ReplicaSet", self._pod_from(item, "ReplicaSet"), "replicaset-controller"),
+            )
         elif len(alive) > wanted:
             yield Step(f"rs-{uid}", f"delete-{len(alive)}", 0.05, lambda: self._drop_pod(item, "ReplicaSet", alive[-1]))
         ready = sum(is_ready(pod) for pod in alive)

@@ -44,7 +44,7 @@ class Paper:
             yield self.state
 
     def now(self) -> datetime.datetime:
-        return datetime.datetime.now(datetime.timezone.utc)
+        return datetime.datetime.now(datetime.UTC)
 
     def record_error(self, what: str, detail: str = "") -> None:
         raise RuntimeError(f"a scenario asks for what is not imitated: {what}: {detail}")
