@@ -160,7 +160,10 @@ def _kernel_mounts(base: Path) -> list[list[str]]:
 
 
 def _wsl_mounts(station: Station, base: Path) -> list[list[str]]:
-    plan = [["readonly", str(station.root / "windows-c"), "/mnt/c"], ["bind", str(station.root / "distros" / ".rpc" / base.name), str(Path(SOCKET_INSIDE).parent)]]
+    plan = [
+        ["readonly", str(station.root / "windows-c"), "/mnt/c"],
+        ["bind", str(station.root / "distros" / ".rpc" / base.name), str(Path(SOCKET_INSIDE).parent)],
+    ]
     if wsl_files.gpu_visible(station.state):
         # A device node cannot be made in a user namespace; another one stands in for it, so that it is a character device.
         plan += [["file", "/dev/null", "/dev/dxg"], ["readonly", str(station.root / "wsl-gpu"), "/usr/lib/wsl"]]

@@ -11,7 +11,7 @@ SOCKET_INSIDE = "/run/simstation/socket"
 EXIT_NO_STATION = 70
 
 # Written for the least start-up time: the `_` modules are built in and pull in nothing else.
-TEMPLATE = '''#!/usr/bin/python3 -IS
+TEMPLATE = """#!/usr/bin/python3 -IS
 # SIMULATED by gpudev.workstation's simulated workstation: the program "{program}" is imitated by the station.
 import _signal
 import _socket
@@ -51,7 +51,7 @@ while len(answer) < 4:
         os._exit({exit_no_station})
     answer += piece
 os._exit(int.from_bytes(answer, "big") & 255)
-'''
+"""
 
 
 def source(program: str) -> bytes:

@@ -23,7 +23,17 @@ from ..station import Station
 from . import accounts, shim, wsl_files
 
 # Directories of the tree and where they lie inside; the rest of the root is mounted from the host or made for each call.
-PRIVATE = {"etc": "/etc", "home": "/home", "root": "/root", "opt": "/opt", "var": "/var", "tmp": "/tmp", "run": "/run", "srv": "/srv", "usr-local": "/usr/local"}
+PRIVATE = {
+    "etc": "/etc",
+    "home": "/home",
+    "root": "/root",
+    "opt": "/opt",
+    "var": "/var",
+    "tmp": "/tmp",
+    "run": "/run",
+    "srv": "/srv",
+    "usr-local": "/usr/local",
+}
 # Where ordinary users may write.
 EVERYBODYS = ("home", "tmp", "run")
 MOUNT_POINT = "rootfs"
@@ -32,10 +42,43 @@ USR_LAYER = "usr"
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 # Programs of the host that would answer in place of the distro's own.
-HIDDEN = (
-    "apt apt-cache apt-get apt-mark aptitude containerd crictl ctr docker docker-compose dockerd dnf dpkg dpkg-deb dpkg-query helm kubeadm kubectl kubelet minikube nerdctl nvcc "
-    "nvidia-ctk nvidia-container-cli nvidia-persistenced nvidia-smi pip pip3 podman pro python python3-config snap ubuntu-drivers yum"
-).split()
+HIDDEN = [
+    "apt",
+    "apt-cache",
+    "apt-get",
+    "apt-mark",
+    "aptitude",
+    "containerd",
+    "crictl",
+    "ctr",
+    "docker",
+    "docker-compose",
+    "dockerd",
+    "dnf",
+    "dpkg",
+    "dpkg-deb",
+    "dpkg-query",
+    "helm",
+    "kubeadm",
+    "kubectl",
+    "kubelet",
+    "minikube",
+    "nerdctl",
+    "nvcc",
+    "nvidia-ctk",
+    "nvidia-container-cli",
+    "nvidia-persistenced",
+    "nvidia-smi",
+    "pip",
+    "pip3",
+    "podman",
+    "pro",
+    "python",
+    "python3-config",
+    "snap",
+    "ubuntu-drivers",
+    "yum",
+]
 
 # The imitated programs that every Ubuntu has, and where.
 ALWAYS = {

@@ -23,7 +23,25 @@ if TYPE_CHECKING:
     from ..distro.programs import Call
 
 FLAGS = ("--rm", "-i", "-t", "-it", "-d", "--detach", "--interactive", "--tty", "--privileged", "-q", "--quiet", "--init")
-VALUED = ("--gpus", "--name", "--pull", "--entrypoint", "-e", "--env", "--network", "--runtime", "--device", "-v", "--volume", "--label", "-l", "--platform", "-m", "--memory", "--cpus")
+VALUED = (
+    "--gpus",
+    "--name",
+    "--pull",
+    "--entrypoint",
+    "-e",
+    "--env",
+    "--network",
+    "--runtime",
+    "--device",
+    "-v",
+    "--volume",
+    "--label",
+    "-l",
+    "--platform",
+    "-m",
+    "--memory",
+    "--cpus",
+)
 FAILED = "Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create failed: "
 PRESTART = FAILED + (
     "runc create failed: unable to start container process: error during container init: error running prestart hook #0: exit status 1, "
@@ -35,7 +53,10 @@ GPU_TROUBLE = {
     "no_hook": (125, 'Error response from daemon: could not select device driver "" with capabilities: [[gpu]]'),
     "no_adapters": (125, PRESTART + "initialization error: WSL environment detected but no adapters were found"),
     "no_library": (127, PRESTART + "initialization error: load library failed: libnvidia-ml.so.1: cannot open shared object file: no such file or directory"),
-    "old_cuda": (125, PRESTART + "requirement error: unsatisfied condition: cuda>=12.9, please update your driver to a newer version, or use an earlier cuda container"),
+    "old_cuda": (
+        125,
+        PRESTART + "requirement error: unsatisfied condition: cuda>=12.9, please update your driver to a newer version, or use an earlier cuda container",
+    ),
     "no_smi": (127, NOT_FOUND.format("nvidia-smi")),
 }
 HANG_SECONDS = 600
@@ -88,7 +109,7 @@ def _bad_gpus(value: str) -> str | None:
         if equals and key not in ("device", "count", "capabilities", "driver", "options"):
             return f"unexpected key '{key}' in '{part}'"
         if not equals and not (key.isdigit() or key == "all" or key in ("utility", "compute")):
-            return f"strconv.Atoi: parsing \"{key}\": invalid syntax"
+            return f'strconv.Atoi: parsing "{key}": invalid syntax'
     return None
 
 
@@ -156,7 +177,9 @@ def run(call: Call, request: Request) -> int:
     command = [request.options["--entrypoint"]] if "--entrypoint" in request.options else []
     command += request.command
     if engine.find_container(call.station, request.name):
-        call.err(f'docker: Error response from daemon: Conflict. The container name "/{request.name}" is already in use by container "{secrets.token_hex(32)}".\n')
+        call.err(
+            f'docker: Error response from daemon: Conflict. The container name "/{request.name}" is already in use by container "{secrets.token_hex(32)}".\n'
+        )
         return 125
     _create(call, request, command)
     try:
@@ -174,7 +197,8 @@ def run(call: Call, request: Request) -> int:
 def _create(call: Call, request: Request, command: list[str]) -> None:
     now = desktop.now_text(call.station)
     item = {
-        "id": secrets.token_hex(32), "image": engine.full_tag(request.image), "command": command or ["/bin/bash"], "created": now, "started": now, "state": "created",
+        "id": secrets.token_hex(32), "image": engine.full_tag(request.image), "command": command or ["/bin/bash"], "created": now, "started": now,
+        "state": "created",
         "gpus": request.options.get("--gpus", ""), "auto_remove": "--rm" in request.flags, "labels": {},
     }  # fmt: skip
     with call.station.changed():
@@ -209,7 +233,7 @@ def _program(call: Call, command: list[str], gpus: bool) -> int:
     if name == "sleep":
         call.pause(float(arguments[0]))
         return 0
-    call.unknown(f"the program {name} in a container")
+    return call.unknown(f"the program {name} in a container")
 
 
 # --- stop, start, remove
@@ -221,7 +245,7 @@ def remove(call: Call, name: str, *, forced: bool, volumes: bool) -> str | None:
         return f"No such container: {name}"
     key, item = found
     if item["state"] == "running" and not forced:
-        return f"cannot remove container \"{key}\": container is running: stop the container before removing or force remove"
+        return f'cannot remove container "{key}": container is running: stop the container before removing or force remove'
     _leave(call, key, item)
     with call.station.changed():
         held = desktop.engine(call.station)
@@ -302,7 +326,7 @@ def node_command(call: Call, name: str, item: dict[str, Any], command: list[str]
         return 0
     if program == "test" and len(arguments) == 2 and arguments[0] in ("-e", "-f", "-c"):
         return 0 if arguments[1] in _node_files(call, item) else 1
-    call.unknown(f"in the node: {' '.join(command)}")
+    return call.unknown(f"in the node: {' '.join(command)}")
 
 
 def daemon_json(call: Call, item: dict[str, Any]) -> str:
@@ -360,7 +384,10 @@ def _node_nvidia_smi(call: Call, name: str, item: dict[str, Any], program: str, 
     knob = node_knobs(call, name).get("nvml", "ok")
     if knob != "ok":
         # samples/windows/docker_gpu_errors.txt: NVIDIA/OpenShell#404 and NVIDIA/k8s-device-plugin#207
-        texts = {"not_supported": "Failed to initialize NVML: Not Supported\n", "library_not_found": "Failed to initialize NVML: could not load NVML library.\n"}
+        texts = {
+            "not_supported": "Failed to initialize NVML: Not Supported\n",
+            "library_not_found": "Failed to initialize NVML: could not load NVML library.\n",
+        }
         call.out(texts[knob])
         return nvidia_smi.NVML_FAILED
     with call.station.lock:

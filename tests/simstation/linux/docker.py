@@ -73,7 +73,7 @@ def _command(call: Call, words: list[str], host: str) -> int:
         body = COMMANDS.get(" ".join(words[:length]))
         if body is not None:
             return _run_command(call, body, words[length:], host)
-    call.unknown()
+    return call.unknown()
 
 
 def _run_command(call: Call, body: Callable[[Call, list[str], str | None], int], words: list[str], host: str) -> int:
@@ -168,7 +168,7 @@ def context(call: Call, words: list[str], trouble: str | None) -> int:
         call.out("NAME        DESCRIPTION                               DOCKER ENDPOINT               ERROR\n")
         call.out(f"default *   Current DOCKER_HOST based configuration   {DEFAULT_HOST}   \n")
         return 0
-    call.unknown()
+    return call.unknown()
 
 
 # --- images
@@ -185,7 +185,9 @@ def image_ls(call: Call, words: list[str], trouble: str | None) -> int:
         call.out("".join(f"{image['id'].removeprefix('sha256:')[:12]}\n" for image in images.values()))
         return 0
     rows = [engine.image_row(name, image) for name, image in images.items()]
-    return _print_rows(call, rows, options.get("--format"), "REPOSITORY   TAG       IMAGE ID   CREATED   SIZE\n", ("Repository", "Tag", "ID", "CreatedSince", "Size"))
+    return _print_rows(
+        call, rows, options.get("--format"), "REPOSITORY   TAG       IMAGE ID   CREATED   SIZE\n", ("Repository", "Tag", "ID", "CreatedSince", "Size")
+    )
 
 
 def _print_rows(call: Call, rows: list[dict[str, Any]], form: str | None, heading: str, columns: tuple[str, ...]) -> int:
@@ -385,7 +387,7 @@ def volume(call: Call, words: list[str], trouble: str | None) -> int:
                     call.out(f"{name}\n")
         call.err("".join(f"Error response from daemon: get {name}: no such volume\n" for name in missing))
         return 1 if missing else 0
-    call.unknown()
+    return call.unknown()
 
 
 def network(call: Call, words: list[str], trouble: str | None) -> int:

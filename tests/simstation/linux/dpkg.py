@@ -83,7 +83,8 @@ def write_status(entry: dict[str, Any], base: Path) -> None:
 
 def stanza(name: str, version: str) -> str:
     return (
-        f"Package: {name}\nStatus: install ok installed\nPriority: optional\nSection: misc\nMaintainer: Ubuntu Developers <ubuntu-devel-discuss@lists.ubuntu.com>\n"
+        f"Package: {name}\nStatus: install ok installed\nPriority: optional\nSection: misc\nMaintainer: Ubuntu Developers "
+        f"<ubuntu-devel-discuss@lists.ubuntu.com>\n"
         f"Architecture: {ARCHITECTURE}\nVersion: {version}\nDescription: {name} (SIMULATED)\n\n"
     )
 
@@ -128,7 +129,7 @@ def dpkg_query(call: Call) -> int:
         return _list(call, patterns)
     if {"-s", "--status"} & chosen.keys():
         return _status(call, patterns)
-    call.unknown()
+    return call.unknown()
 
 
 def dpkg(call: Call) -> int:
@@ -142,7 +143,7 @@ def dpkg(call: Call) -> int:
         return 0
     if arguments == ["--configure", "-a"]:
         return 0
-    call.unknown()
+    return call.unknown()
 
 
 def _matching(installed: dict[str, str], pattern: str) -> list[str]:
@@ -204,7 +205,10 @@ def _status(call: Call, names: list[str]) -> int:
         if name in installed:
             call.out(stanza(name, installed[name]).rstrip("\n") + "\n")
         else:
-            call.err(f"dpkg-query: package '{name}' is not installed and no information is available\nUse dpkg --info (= dpkg-deb --info) to examine archive files.\n")
+            call.err(
+                f"dpkg-query: package '{name}' is not installed and no information is available\nUse dpkg --info (= dpkg-deb --info) to examine archive "
+                f"files.\n"
+            )
             code = 1
     return code
 
@@ -212,7 +216,7 @@ def _status(call: Call, names: list[str]) -> int:
 # --- apt-get
 
 
-def apt_get(call: Call) -> int:
+def _apt_words(call: Call) -> tuple[list[str], list[str]]:
     words, options = [], []
     arguments = iter(call.argv[1:])
     for argument in arguments:
@@ -224,6 +228,11 @@ def apt_get(call: Call) -> int:
             words.append(argument)
     if not words:
         call.unknown()
+    return words, options
+
+
+def apt_get(call: Call) -> int:
+    words, options = _apt_words(call)
     action, names = words[0], words[1:]
     if action in ("install", "purge", "remove", "update", "autoremove", "clean") and call.uid != 0:
         call.err("E: Could not open lock file /var/lib/dpkg/lock-frontend - open (13: Permission denied)\n")
@@ -240,7 +249,7 @@ def apt_get(call: Call) -> int:
         return _remove(call, names, action, simulate)
     if action == "autoremove":
         return _summary(call, [], [], [], simulate)
-    call.unknown()
+    return call.unknown()
 
 
 def _update(call: Call) -> int:

@@ -63,7 +63,8 @@ def server(station: Station) -> dict[str, Any]:
     components = [{"Name": "Engine", "Version": number, "Details": details}, {"Name": "containerd", "Version": CONTAINERD, "Details": {"GitCommit": ""}}]
     return {
         "Platform": {"Name": platform_name(station)}, "Components": components, "Version": number, "ApiVersion": API_VERSION, "MinAPIVersion": "1.40",
-        "GitCommit": SERVER_COMMIT, "GoVersion": GO_VERSION, "Os": "linux", "Arch": "amd64", "KernelVersion": KERNEL, "BuildTime": "2026-09-03T21:51:20.000000000+00:00",
+        "GitCommit": SERVER_COMMIT, "GoVersion": GO_VERSION, "Os": "linux", "Arch": "amd64", "KernelVersion": KERNEL,
+        "BuildTime": "2026-09-03T21:51:20.000000000+00:00",
     }  # fmt: skip
 
 
@@ -71,7 +72,13 @@ def version_text(data: dict[str, Any]) -> str:
     mine, other = data["Client"], data["Server"]
     lines = ["Client:"] + [
         f" {label + ':':<18} {mine[key]}"
-        for label, key in (("Version", "Version"), ("API version", "ApiVersion"), ("Go version", "GoVersion"), ("Git commit", "GitCommit"), ("Built", "BuildTime"))
+        for label, key in (
+            ("Version", "Version"),
+            ("API version", "ApiVersion"),
+            ("Go version", "GoVersion"),
+            ("Git commit", "GitCommit"),
+            ("Built", "BuildTime"),
+        )
     ]
     lines += [" OS/Arch:           linux/amd64", " Context:           default"]
     if other:
@@ -88,7 +95,9 @@ def _info_base(name: str) -> dict[str, Any]:
     recorded = json.loads((RECORDINGS / "docker" / name).read_text())
     entry = recorded if isinstance(recorded, dict) else next(item for item in recorded if item["argv"][:2] == ["docker", "info"])
     data: dict[str, Any] = json.loads(entry["stdout"])
-    data["ClientInfo"].update(Version=desktop.ENGINE_VERSION, DefaultAPIVersion=API_VERSION, GitCommit=CLIENT_COMMIT, GoVersion=GO_VERSION, BuildTime=client()["BuildTime"])
+    data["ClientInfo"].update(
+        Version=desktop.ENGINE_VERSION, DefaultAPIVersion=API_VERSION, GitCommit=CLIENT_COMMIT, GoVersion=GO_VERSION, BuildTime=client()["BuildTime"]
+    )
     return data
 
 
@@ -103,12 +112,14 @@ def info(station: Station) -> dict[str, Any]:
     states = [item["state"] for item in held["containers"].values()]
     data.update(
         ID="00000000-0000-4000-8000-000000000000", Containers=len(states), ContainersRunning=states.count("running"), ContainersStopped=states.count("exited"),
-        Images=len(held["images"]), Driver="overlayfs", DriverStatus=[["driver-type", "io.containerd.snapshotter.v1"]], CgroupDriver=held["cgroup_driver"], CgroupVersion="2",
+        Images=len(held["images"]), Driver="overlayfs", DriverStatus=[["driver-type", "io.containerd.snapshotter.v1"]], CgroupDriver=held["cgroup_driver"],
+        CgroupVersion="2",
         KernelVersion=KERNEL, OperatingSystem="Docker Desktop", OSVersion="", NCPU=held["cpus"], MemTotal=held["memory_bytes"], Name="docker-desktop",
         ServerVersion=held["version"], Runtimes={name: {"path": "nvidia-container-runtime" if name == "nvidia" else "runc"} for name in held["runtimes"]},
         DefaultRuntime="runc", SystemTime=f"{station.now():%Y-%m-%dT%H:%M:%S.%f}000Z", CDISpecDirs=["/etc/cdi", "/var/run/cdi"],
         DiscoveredDevices=[{"Source": "cdi", "ID": "docker.com/gpu=webgpu"}], HttpProxy="http.docker.internal:3128", HttpsProxy="http.docker.internal:3128",
-        NoProxy="hubproxy.docker.internal", Labels=["com.docker.desktop.address=npipe://\\\\.\\pipe\\docker_cli"], ContainerdCommit={"ID": ""}, RuncCommit={"ID": ""},
+        NoProxy="hubproxy.docker.internal", Labels=["com.docker.desktop.address=npipe://\\\\.\\pipe\\docker_cli"], ContainerdCommit={"ID": ""},
+        RuncCommit={"ID": ""},
         SecurityOptions=["name=seccomp,profile=builtin", "name=cgroupns"],
     )  # fmt: skip
     return data
@@ -119,8 +130,10 @@ def info_text(data: dict[str, Any]) -> str:
         return f"Client:\n Version:    {desktop.ENGINE_VERSION}\n Context:    default\n Debug Mode: false\n\nServer:\n"
     return (
         f"Client:\n Version:    {desktop.ENGINE_VERSION}\n Context:    default\n Debug Mode: false\n\nServer:\n Containers: {data['Containers']}\n"
-        f"  Running: {data['ContainersRunning']}\n  Paused: 0\n  Stopped: {data['ContainersStopped']}\n Images: {data['Images']}\n Server Version: {data['ServerVersion']}\n"
-        f" Storage Driver: {data['Driver']}\n Cgroup Driver: {data['CgroupDriver']}\n Cgroup Version: {data['CgroupVersion']}\n Runtimes: {' '.join(data['Runtimes'])}\n"
+        f"  Running: {data['ContainersRunning']}\n  Paused: 0\n  Stopped: {data['ContainersStopped']}\n Images: {data['Images']}\n Server Version: "
+        f"{data['ServerVersion']}\n"
+        f" Storage Driver: {data['Driver']}\n Cgroup Driver: {data['CgroupDriver']}\n Cgroup Version: {data['CgroupVersion']}\n Runtimes: "
+        f"{' '.join(data['Runtimes'])}\n"
         f" Default Runtime: {data['DefaultRuntime']}\n Kernel Version: {data['KernelVersion']}\n Operating System: {data['OperatingSystem']}\n OSType: linux\n"
         f" Architecture: x86_64\n CPUs: {data['NCPU']}\n Total Memory: {data['MemTotal'] / desktop.GIB:.4g}GiB\n Name: {data['Name']}\n"
     )
@@ -175,14 +188,16 @@ def image_row(tag: str, image: dict[str, Any]) -> dict[str, Any]:
     repository, _colon, label = tag.rpartition(":")
     size = f"{image['size'] / 1e6:.3g}MB"
     return {
-        "Containers": "N/A", "CreatedAt": _go_time(image["created"]), "CreatedSince": "2 weeks ago", "Digest": "<none>", "ID": image["id"].removeprefix("sha256:")[:12],
+        "Containers": "N/A", "CreatedAt": _go_time(image["created"]), "CreatedSince": "2 weeks ago", "Digest": "<none>",
+        "ID": image["id"].removeprefix("sha256:")[:12],
         "Repository": repository, "SharedSize": "N/A", "Size": size, "Tag": label, "UniqueSize": "N/A", "VirtualSize": size,
     }  # fmt: skip
 
 
 def image_details(tag: str, image: dict[str, Any]) -> dict[str, Any]:
     return {
-        "Id": image["id"], "RepoTags": [tag], "RepoDigests": [f"{tag.rpartition(':')[0]}@{image['id']}"], "Comment": "", "Created": image["created"], "Author": "",
+        "Id": image["id"], "RepoTags": [tag], "RepoDigests": [f"{tag.rpartition(':')[0]}@{image['id']}"], "Comment": "", "Created": image["created"],
+        "Author": "",
         "Config": {"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"], "Cmd": ["/bin/bash"], "Labels": None},
         "Architecture": "amd64", "Os": "linux", "Size": image["size"], "RootFS": {"Type": "layers", "Layers": [image["id"]]},
     }  # fmt: skip
@@ -236,9 +251,12 @@ def _go_time(iso: str) -> str:
 def container_row(station: Station, name: str, item: dict[str, Any]) -> dict[str, Any]:
     command = " ".join(item["command"])
     return {
-        "Command": f'"{command if len(command) <= 20 else command[:19] + "…"}"', "CreatedAt": _go_time(item["created"]), "ID": item["id"][:12], "Image": item["image"],
-        "Labels": labels_text(item), "LocalVolumes": "1" if item.get("node") else "0", "Mounts": f"/lib/modules,{name}" if item.get("node") else "", "Names": name,
-        "Networks": name if item.get("node") else "bridge", "Platform": None, "Ports": ports_text(item), "RunningFor": f"{_duration(station, item['created'])} ago",
+        "Command": f'"{command if len(command) <= 20 else command[:19] + "…"}"', "CreatedAt": _go_time(item["created"]), "ID": item["id"][:12],
+        "Image": item["image"],
+        "Labels": labels_text(item), "LocalVolumes": "1" if item.get("node") else "0", "Mounts": f"/lib/modules,{name}" if item.get("node") else "",
+        "Names": name,
+        "Networks": name if item.get("node") else "bridge", "Platform": None, "Ports": ports_text(item),
+        "RunningFor": f"{_duration(station, item['created'])} ago",
         "Size": "0B", "State": item["state"], "Status": status_text(station, item),
     }  # fmt: skip
 
@@ -248,7 +266,8 @@ def container_details(name: str, item: dict[str, Any]) -> dict[str, Any]:
     requests = [{"Driver": "", "Count": -1, "DeviceIDs": None, "Capabilities": [["gpu"]], "Options": {}}] if item.get("gpus") else None
     ports = {inside: [{"HostIp": "127.0.0.1", "HostPort": str(host)}] for inside, host in item.get("ports", {}).items()} if running else {}
     state = {
-        "Status": item["state"], "Running": running, "Paused": item["state"] == "paused", "Restarting": False, "OOMKilled": False, "Dead": False, "Pid": 4711 if running else 0,
+        "Status": item["state"], "Running": running, "Paused": item["state"] == "paused", "Restarting": False, "OOMKilled": False, "Dead": False,
+        "Pid": 4711 if running else 0,
         "ExitCode": item.get("exit_code", 0), "Error": "", "StartedAt": item["started"], "FinishedAt": NEVER if running else item["started"],
     }  # fmt: skip
     return {
@@ -256,10 +275,14 @@ def container_details(name: str, item: dict[str, Any]) -> dict[str, Any]:
         "Name": f"/{name}", "RestartCount": 0, "Driver": "overlayfs", "Platform": "linux",
         "HostConfig": {
             "Binds": [f"{name}:/var", "/lib/modules:/lib/modules:ro"] if item.get("node") else None, "NetworkMode": name if item.get("node") else "bridge",
-            "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}, "AutoRemove": bool(item.get("auto_remove")), "Privileged": bool(item.get("node")), "Runtime": "runc",
+            "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}, "AutoRemove": bool(item.get("auto_remove")), "Privileged": bool(item.get("node")),
+            "Runtime": "runc",
             "Memory": item.get("memory", 0), "NanoCpus": item.get("nano_cpus", 0), "Devices": [], "DeviceRequests": requests,
         },
-        "Mounts": [{"Type": "volume", "Name": name, "Source": f"/var/lib/docker/volumes/{name}/_data", "Destination": "/var", "Driver": "local", "RW": True}] if item.get("node") else [],
-        "Config": {"Hostname": name, "Env": item.get("env", []), "Cmd": None if item.get("node") else item["command"], "Image": item["image"], "Labels": item.get("labels", {})},
-        "NetworkSettings": {"Ports": ports, "Networks": {name: {"IPAddress": item.get("ip", "") if running else "", "Gateway": "192.168.49.1"}} if item.get("node") else {}},
+        "Mounts": [{"Type": "volume", "Name": name, "Source": f"/var/lib/docker/volumes/{name}/_data", "Destination": "/var", "Driver": "local",
+        "RW": True}] if item.get("node") else [],
+        "Config": {"Hostname": name, "Env": item.get("env", []), "Cmd": None if item.get("node") else item["command"], "Image": item["image"],
+        "Labels": item.get("labels", {})},
+        "NetworkSettings": {"Ports": ports, "Networks": {name: {"IPAddress": item.get("ip", "") if running else "",
+        "Gateway": "192.168.49.1"}} if item.get("node") else {}},
     }  # fmt: skip

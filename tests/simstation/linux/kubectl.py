@@ -46,7 +46,10 @@ def run(call: Call, file: Path, name: str | None, words: list[str]) -> int:
         return 0
     server = kubeconfig.server(name)
     if server is None:
-        call.err("E0000 memcache.go:265] couldn't get current server API group list: Get \"http://localhost:8080/api?timeout=32s\": dial tcp 127.0.0.1:8080: connect: connection refused\n")
+        call.err(
+            'E0000 memcache.go:265] couldn\'t get current server API group list: Get "http://localhost:8080/api?timeout=32s": dial tcp 127.0.0.1:8080: '
+            "connect: connection refused\n"
+        )
         call.err("The connection to the server localhost:8080 was refused - did you specify the right host or port?\n")
         return 1
     client = _Client(call, kubeconfig, name, server)
@@ -58,7 +61,7 @@ def run(call: Call, file: Path, name: str | None, words: list[str]) -> int:
     except OSError:
         call.err(f"The connection to the server {server} was refused - did you specify the right host or port?\n")
         return 1
-    call.unknown()
+    return call.unknown()
 
 
 def _options(call: Call, words: list[str]) -> tuple[dict[str, str], list[str]]:
@@ -94,7 +97,7 @@ class _Client:
         for line in self._home.entries[section][name].splitlines():
             if line.strip().startswith(f"{key}: "):
                 return tree.host_path(call.base, line.split(": ", 1)[1].strip())
-        call.unknown(f"a kubeconfig without {key}")
+        return call.unknown(f"a kubeconfig without {key}")
 
     def get(self, path: str) -> tuple[int, bytes]:
         self._connection.request("GET", path, headers={"Accept": "application/json"})
@@ -111,12 +114,13 @@ def _get(call: Call, client: _Client, words: list[str], options: dict[str, str])
     prefix, plural, namespaced = RESOURCES[kind]
     namespace = options.get("namespace", "default")
     scope = f"/namespaces/{namespace}" if namespaced and "all-namespaces" not in options else ""
-    status, body = client.get(f"{prefix}{scope}/{plural}" + (f"/{name}" if name else "") + (f"?labelSelector={options['selector']}" if "selector" in options else ""))
+    query = f"?labelSelector={options['selector']}" if "selector" in options else ""
+    status, body = client.get(f"{prefix}{scope}/{plural}" + (f"/{name}" if name else "") + query)
     data: dict[str, Any] = json.loads(body)
     if status != 200:
         call.err(f"Error from server ({data.get('reason', '')}): {data.get('message', '')}\n")
         return 1
-    items = data["items"] if "items" in data else [data]
+    items = data.get("items", [data])
     form = options.get("output", "")
     if form == "json":
         call.out(json.dumps(data, indent=4) + "\n")
@@ -145,7 +149,12 @@ def _row(plural: str, item: dict[str, Any]) -> dict[str, str]:
     name, status = item["metadata"]["name"], item.get("status", {})
     if plural == "nodes":
         ready = next((condition["status"] for condition in status.get("conditions", []) if condition["type"] == "Ready"), "Unknown")
-        return {"NAME": name, "STATUS": "Ready" if ready == "True" else "NotReady", "ROLES": "control-plane", "VERSION": status.get("nodeInfo", {}).get("kubeletVersion", "")}
+        return {
+            "NAME": name,
+            "STATUS": "Ready" if ready == "True" else "NotReady",
+            "ROLES": "control-plane",
+            "VERSION": status.get("nodeInfo", {}).get("kubeletVersion", ""),
+        }
     if plural == "pods":
         states = status.get("containerStatuses", [])
         waiting = next((state["state"]["waiting"].get("reason", "") for state in states if "waiting" in state.get("state", {})), "")
@@ -154,10 +163,21 @@ def _row(plural: str, item: dict[str, Any]) -> dict[str, str]:
         phase = {"Succeeded": "Completed"}.get(status.get("phase", ""), status.get("phase", ""))
         return {"NAME": name, "READY": f"{ready}/{len(item['spec']['containers'])}", "STATUS": waiting or phase, "RESTARTS": str(restarts)}
     if plural == "daemonsets":
-        keys = {"DESIRED": "desiredNumberScheduled", "CURRENT": "currentNumberScheduled", "READY": "numberReady", "UP-TO-DATE": "updatedNumberScheduled", "AVAILABLE": "numberAvailable"}
+        keys = {
+            "DESIRED": "desiredNumberScheduled",
+            "CURRENT": "currentNumberScheduled",
+            "READY": "numberReady",
+            "UP-TO-DATE": "updatedNumberScheduled",
+            "AVAILABLE": "numberAvailable",
+        }
         return {"NAME": name, **{title: str(status.get(key, 0)) for title, key in keys.items()}}
     if plural == "events":
-        return {"TYPE": item.get("type", ""), "REASON": item.get("reason", ""), "OBJECT": item.get("involvedObject", {}).get("name", ""), "MESSAGE": item.get("message", "")}
+        return {
+            "TYPE": item.get("type", ""),
+            "REASON": item.get("reason", ""),
+            "OBJECT": item.get("involvedObject", {}).get("name", ""),
+            "MESSAGE": item.get("message", ""),
+        }
     return {"NAME": name, "STATUS": status.get("phase", "")}
 
 

@@ -25,14 +25,51 @@ if TYPE_CHECKING:
     from ..distro.programs import Call
 
 COMMIT = "eb25dbc703701fa38c3f65c89a1896baa375e5ed"  # recordings/minikube/version.json
-ADDONS = (
-    "ambassador amd-gpu-device-plugin auto-pause cloud-spanner csi-hostpath-driver dashboard default-storageclass efk freshpod gcp-auth gvisor headlamp inaccel ingress "
-    "ingress-dns inspektor-gadget istio istio-provisioner kong kubeflow kubetail kubevirt logviewer metallb metrics-server nvidia-device-plugin nvidia-driver-installer "
-    "nvidia-gpu-device-plugin olm pod-security-policy portainer registry registry-aliases registry-creds storage-provisioner storage-provisioner-rancher traefik volcano "
-    "volumesnapshots yakd"
-).split()
+ADDONS = [
+    "ambassador",
+    "amd-gpu-device-plugin",
+    "auto-pause",
+    "cloud-spanner",
+    "csi-hostpath-driver",
+    "dashboard",
+    "default-storageclass",
+    "efk",
+    "freshpod",
+    "gcp-auth",
+    "gvisor",
+    "headlamp",
+    "inaccel",
+    "ingress",
+    "ingress-dns",
+    "inspektor-gadget",
+    "istio",
+    "istio-provisioner",
+    "kong",
+    "kubeflow",
+    "kubetail",
+    "kubevirt",
+    "logviewer",
+    "metallb",
+    "metrics-server",
+    "nvidia-device-plugin",
+    "nvidia-driver-installer",
+    "nvidia-gpu-device-plugin",
+    "olm",
+    "pod-security-policy",
+    "portainer",
+    "registry",
+    "registry-aliases",
+    "registry-creds",
+    "storage-provisioner",
+    "storage-provisioner-rancher",
+    "traefik",
+    "volcano",
+    "volumesnapshots",
+    "yakd",
+]
 DEPRECATED = (
-    "* The nvidia-gpu-device-plugin addon is deprecated and it's functionality is merged inside of nvidia-device-plugin addon. It will be removed in a future release. "
+    "* The nvidia-gpu-device-plugin addon is deprecated and it's functionality is merged inside of nvidia-device-plugin addon. It will be removed in a future "
+    "release. "
     "Please use the nvidia-device-plugin addon instead. For more details, visit: https://github.com/kubernetes/minikube/issues/19114.\n"
 )
 THIRD_PARTY = (
@@ -104,7 +141,7 @@ def config(session: Session) -> int:
         versions = [KUBERNETES, *(patch for minor, patch in minikube_flags.PATCHES.items() if minor != "1.35")]
         session.call.out(json.dumps(versions, separators=(",", ":")) + "\n" if session.out.as_json else "".join(f"* {item}\n" for item in versions))
         return 0
-    session.call.unknown()
+    return session.call.unknown()
 
 
 def start(session: Session) -> int:
@@ -118,7 +155,7 @@ def status(session: Session) -> int:
 def profile(session: Session) -> int:
     if session.words[:1] == ["list"]:
         return minikube_status.profile_list(session.call, session.out, session.home, session.kubeconfig, session.flags)
-    session.call.unknown()
+    return session.call.unknown()
 
 
 # --- stop, delete
@@ -230,7 +267,7 @@ def addons(session: Session) -> int:
         return _addons_list(session)
     if action in ("enable", "disable") and len(names) == 1:
         return _addons_change(session, action, names[0])
-    session.call.unknown()
+    return session.call.unknown()
 
 
 def _addons_list(session: Session) -> int:
@@ -358,7 +395,8 @@ def _image_rm(session: Session, item: dict[str, Any], name: str) -> int:
     clusters.get(session.call.station, session.name, session.home.path).remove_image(tag)
     if missing:
         session.call.err(
-            f"! Failed to remove images for profile {session.name} error removing images: remove image docker: docker rmi {name}: Process exited with status 1\n"
+            f"! Failed to remove images for profile {session.name} error removing images: remove image docker: docker rmi {name}: Process exited with status "
+            f"1\n"
             f"stdout:\n\nstderr:\nError response from daemon: No such image: {name}\n\n"
         )
     return 0
@@ -388,7 +426,9 @@ def need_running(session: Session) -> dict[str, Any]:
         raise session.out.fail("GUEST_STATUS", 80, message)
     item = session.item()
     if item is None or item["state"] != "running":
-        session.call.out(f'* The control-plane node {session.name} host is not running: state=Stopped\n  To start a cluster, run: "minikube start -p {session.name}"\n')
+        session.call.out(
+            f'* The control-plane node {session.name} host is not running: state=Stopped\n  To start a cluster, run: "minikube start -p {session.name}"\n'
+        )
         raise Exit(minikube_status.NOT_RUNNING)
     return item
 
@@ -437,7 +477,7 @@ def through_kubectl(session: Session) -> int:
 
 def logs(session: Session) -> int:
     need_running(session)
-    session.call.unknown("logs of a node")
+    return session.call.unknown("logs of a node")
 
 
 COMMANDS: dict[str, Callable[[Session], int]] = {

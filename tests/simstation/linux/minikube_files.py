@@ -69,7 +69,9 @@ class Home:
         file.chmod(0o600)
 
     def save_machine(self, name: str, config: dict[str, Any]) -> None:
-        machine = json.loads((RECORDINGS / "machine_config_running.json").read_text().replace("/home/dev/.minikube", self.inside).replace('"gpu"', json.dumps(name)))
+        machine = json.loads(
+            (RECORDINGS / "machine_config_running.json").read_text().replace("/home/dev/.minikube", self.inside).replace('"gpu"', json.dumps(name))
+        )
         machine["Driver"]["SSHKeyPath"] = f"{self.inside}/machines/{name}/id_rsa"
         node = machine["Driver"]["NodeConfig"]
         node.update(CPU=config["CPUs"], Memory=config["Memory"], ImageDigest=config["KicBaseImage"], GPUs=config["GPUs"])

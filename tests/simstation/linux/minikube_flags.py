@@ -16,16 +16,103 @@ if TYPE_CHECKING:
 
 USAGE = 14
 # Known flags: those that take a value, and the switches.
-VALUED = """
-    profile output driver vm-driver container-runtime gpus memory cpus kubernetes-version addons extra-config wait wait-timeout disk-size nodes base-image static-ip
-    subnet ports network cni feature-gates image-mirror-country image-repository registry-mirror insecure-registry apiserver-port apiserver-ips apiserver-name
-    mount-string format layout node shell images registries file log-file v alsologtostderr logtostderr listen-address docker-env docker-opt namespace cert-expiration length tag
-""".split()
-SWITCHES = """
-    interactive install-addons preload force dry-run delete-on-failure download-only cache-images keep-context keep-context-active embed-certs force-systemd all purge
-    light short detailed ssh native-ssh daemon remote pull overwrite push mount ha disable-metrics disable-optimizations no-kubernetes schedule follow problems
-""".split()
-SHORT = {"p": "profile", "o": "output", "d": "driver", "c": "container-runtime", "g": "gpus", "m": "memory", "f": "format", "l": "light", "n": "nodes", "t": "tag", "v": "v"}
+VALUED = [
+    "profile",
+    "output",
+    "driver",
+    "vm-driver",
+    "container-runtime",
+    "gpus",
+    "memory",
+    "cpus",
+    "kubernetes-version",
+    "addons",
+    "extra-config",
+    "wait",
+    "wait-timeout",
+    "disk-size",
+    "nodes",
+    "base-image",
+    "static-ip",
+    "subnet",
+    "ports",
+    "network",
+    "cni",
+    "feature-gates",
+    "image-mirror-country",
+    "image-repository",
+    "registry-mirror",
+    "insecure-registry",
+    "apiserver-port",
+    "apiserver-ips",
+    "apiserver-name",
+    "mount-string",
+    "format",
+    "layout",
+    "node",
+    "shell",
+    "images",
+    "registries",
+    "file",
+    "log-file",
+    "v",
+    "alsologtostderr",
+    "logtostderr",
+    "listen-address",
+    "docker-env",
+    "docker-opt",
+    "namespace",
+    "cert-expiration",
+    "length",
+    "tag",
+]
+SWITCHES = [
+    "interactive",
+    "install-addons",
+    "preload",
+    "force",
+    "dry-run",
+    "delete-on-failure",
+    "download-only",
+    "cache-images",
+    "keep-context",
+    "keep-context-active",
+    "embed-certs",
+    "force-systemd",
+    "all",
+    "purge",
+    "light",
+    "short",
+    "detailed",
+    "ssh",
+    "native-ssh",
+    "daemon",
+    "remote",
+    "pull",
+    "overwrite",
+    "push",
+    "mount",
+    "ha",
+    "disable-metrics",
+    "disable-optimizations",
+    "no-kubernetes",
+    "schedule",
+    "follow",
+    "problems",
+]
+SHORT = {
+    "p": "profile",
+    "o": "output",
+    "d": "driver",
+    "c": "container-runtime",
+    "g": "gpus",
+    "m": "memory",
+    "f": "format",
+    "l": "light",
+    "n": "nodes",
+    "t": "tag",
+    "v": "v",
+}
 REPEATED = ("addons", "extra-config", "insecure-registry", "docker-env", "docker-opt", "registry-mirror", "ports")
 DRIVERS = ("docker", "kvm2", "qemu2", "qemu", "none", "podman", "ssh", "virtualbox", "vmware")
 RUNTIMES = ("", "docker", "cri-o", "crio", "containerd")
@@ -53,7 +140,8 @@ class Flags(dict[str, list[str]]):
 
 def parse(call: Call, words: list[str]) -> tuple[Flags, list[str], list[str]]:
     """Flags, the other words, and what stands behind `--`; an unknown flag ends minikube as cobra does."""
-    flags, rest = Flags(), []
+    flags = Flags()
+    rest: list[str] = []
     words = list(words)
     while words:
         word = words.pop(0)
@@ -108,7 +196,8 @@ def kubernetes_version(out: Output, flags: Flags, default: str) -> str:
     if version_key(version) < version_key(OLDEST) and not flags.on("force"):
         bare = version[1:]
         out.warning(
-            f"Specified Kubernetes version {bare} is less than the oldest supported version: {OLDEST}. Use `minikube config defaults kubernetes-version` for details."
+            f"Specified Kubernetes version {bare} is less than the oldest supported version: {OLDEST}. Use `minikube config defaults kubernetes-version` for "
+            f"details."
         )
         out.warning("You can force an unsupported Kubernetes version via the --force flag")
         raise out.fail("K8S_OLD_UNSUPPORTED", 106, f"Kubernetes {bare} is not supported by this release of minikube")

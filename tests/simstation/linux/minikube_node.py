@@ -47,9 +47,11 @@ def create(station: Station, name: str, config: dict[str, Any]) -> dict[str, Any
         free = iter(port for port in range(FIRST_PORT, 65536) if port not in taken)
         item = {
             "id": secrets.token_hex(32), "node": name, "image": config["KicBaseImage"].split("@")[0], "command": ["/usr/local/bin/entrypoint", "/sbin/init"],
-            "created": now, "started": now, "state": "running", "gpus": config["GPUs"], "memory": config["Memory"] * desktop.MIB, "nano_cpus": config["CPUs"] * 10**9,
+            "created": now, "started": now, "state": "running", "gpus": config["GPUs"], "memory": config["Memory"] * desktop.MIB,
+            "nano_cpus": config["CPUs"] * 10**9,
             "env": ["NVIDIA_DRIVER_CAPABILITIES=all"] if config["GPUs"] else [], "labels": {key: value.format(name) for key, value in LABELS.items()},
-            "ports": {inside: next(free) for inside in INSIDE_PORTS}, "ip": NODE_IP, "kubelet": STOPPED, "apiserver": STOPPED, "bootstrapped": False, "images": {},
+            "ports": {inside: next(free) for inside in INSIDE_PORTS}, "ip": NODE_IP, "kubelet": STOPPED, "apiserver": STOPPED, "bootstrapped": False,
+            "images": {},
         }  # fmt: skip
         held["containers"][name] = item
         held["volumes"].setdefault(name, {"kubeadm": False})

@@ -27,14 +27,19 @@ ROOT = (
     "https://minikube.sigs.k8s.io/docs/reference/drivers/none/",
 )
 DOWNGRADE_ADVICE = (
-    "1) Recreate the cluster with Kubernetes {{.new}}, by running:\n\n\t\t  minikube delete{{.profile}}\n\t\t  minikube start{{.profile}} --kubernetes-version={{.prefix}}{{.new}}\n\n"
-    "\t\t2) Create a second cluster with Kubernetes {{.new}}, by running:\n\n\t\t  minikube start -p {{.suggestedName}} --kubernetes-version={{.prefix}}{{.new}}\n\n"
+    "1) Recreate the cluster with Kubernetes {{.new}}, by running:\n\n\t\t  minikube delete{{.profile}}\n\t\t  minikube start{{.profile}} "
+    "--kubernetes-version={{.prefix}}{{.new}}\n\n"
+    "\t\t2) Create a second cluster with Kubernetes {{.new}}, by running:\n\n\t\t  minikube start -p {{.suggestedName}} "
+    "--kubernetes-version={{.prefix}}{{.new}}\n\n"
     "\t\t3) Use the existing cluster at version Kubernetes {{.old}}, by running:\n\n\t\t  minikube start{{.profile}} --kubernetes-version={{.prefix}}{{.old}}"
 )
 APPLY_FAILED = (
-    "Enabling '{addon}' returned an error: running callbacks: [sudo KUBECONFIG=/var/lib/minikube/kubeconfig /var/lib/minikube/binaries/{version}/kubectl apply --force "
-    "-f /etc/kubernetes/addons/{file}: Process exited with status 1\nstdout:\n\nstderr:\nerror: error validating \"/etc/kubernetes/addons/{file}\": error validating data: "
-    'failed to download openapi: Get "https://localhost:8443/openapi/v2?timeout=32s": dial tcp 127.0.0.1:8443: connect: connection refused; if you choose to ignore these '
+    "Enabling '{addon}' returned an error: running callbacks: [sudo KUBECONFIG=/var/lib/minikube/kubeconfig /var/lib/minikube/binaries/{version}/kubectl "
+    "apply --force "
+    '-f /etc/kubernetes/addons/{file}: Process exited with status 1\nstdout:\n\nstderr:\nerror: error validating "/etc/kubernetes/addons/{file}": error '
+    "validating data: "
+    'failed to download openapi: Get "https://localhost:8443/openapi/v2?timeout=32s": dial tcp 127.0.0.1:8443: connect: connection refused; if you choose to '
+    "ignore these "
     "errors, turn validation off with --validate=false\n]"
 )
 STORAGE, DEFAULT_CLASS, PLUGIN = "storage-provisioner", "default-storageclass", "nvidia-device-plugin"
@@ -66,7 +71,12 @@ class Start:
         if self.existing is None:
             self.home.save(self.name, config)
             with self.call.station.changed() as state:
-                state["minikube"]["profiles"][self.name] = {"distro": self.call.distro, "home": self.home.inside, "kubeconfig": self._kubeconfig_inside(), "written": True}
+                state["minikube"]["profiles"][self.name] = {
+                    "distro": self.call.distro,
+                    "home": self.home.inside,
+                    "kubeconfig": self._kubeconfig_inside(),
+                    "written": True,
+                }
         self.out.step(3, f'Starting "{self.name}" primary control-plane node in "{self.name}" cluster')
         self._pull_base_image(config)
         fresh = self._container(config)
@@ -96,7 +106,10 @@ class Start:
         driver = self.flags.value("driver") or self.flags.value("vm-driver")
         if self.existing and driver and driver != self.existing["Driver"]:
             old = self.existing["Driver"]
-            advice = f"Delete the existing '{self.name}' cluster using: 'minikube delete -p {self.name}', or start the existing '{self.name}' cluster using: 'minikube start -p {self.name} --driver={old}'"
+            advice = (
+                f"Delete the existing '{self.name}' cluster using: 'minikube delete -p {self.name}', "
+                f"or start the existing '{self.name}' cluster using: 'minikube start -p {self.name} --driver={old}'"
+            )
             message = f'The existing "{self.name}" cluster was created using the "{old}" driver, which is incompatible with requested "{driver}" driver.'
             raise self.out.fail("GUEST_DRIVER_MISMATCH", 81, message, advice=advice)
         old_version = self.existing["KubernetesConfig"]["KubernetesVersion"] if self.existing else KUBERNETES
@@ -167,13 +180,19 @@ class Start:
         text = self.flags.value("memory")
         engine_mb = held["memory_bytes"] // desktop.MIB
         default = max(3072, min(engine_mb // 4, 6144))
-        config["Memory"] = {"": default, "max": engine_mb, "no-limit": 0}.get(text) if text in ("", "max", "no-limit") else minikube_flags.memory_mb(self.out, text)
+        config["Memory"] = (
+            {"": default, "max": engine_mb, "no-limit": 0}.get(text) if text in ("", "max", "no-limit") else minikube_flags.memory_mb(self.out, text)
+        )
         config["CPUs"] = minikube_flags.check_cpus(self.out, self.flags.value("cpus", "2"), held["cpus"], self.force)
         config["GPUs"] = self.flags.value("gpus")
         config["KicBaseImage"] = self.flags.value("base-image", config["KicBaseImage"])
         config["StaticIP"], config["Subnet"] = self.flags.value("static-ip"), self.flags.value("subnet")
         kubernetes = config["KubernetesConfig"]
-        kubernetes.update(KubernetesVersion=self.version, ContainerRuntime=self.flags.value("container-runtime") or "docker", ExtraOptions=minikube_flags.extra_options(self.flags))
+        kubernetes.update(
+            KubernetesVersion=self.version,
+            ContainerRuntime=self.flags.value("container-runtime") or "docker",
+            ExtraOptions=minikube_flags.extra_options(self.flags),
+        )
         kubernetes.update(CNI=self.flags.value("cni"), FeatureGates=self.flags.value("feature-gates"))
         config["Nodes"][0].update(KubernetesVersion=self.version, ContainerRuntime=kubernetes["ContainerRuntime"])
         if not self.flags.on("install-addons", default=True):
@@ -238,7 +257,10 @@ class Start:
         return True
 
     def _create_failed(self, trouble: tuple[int, str], creating: str) -> None:
-        """recordings/minikube/first_start_no_gpu_runtime.json for the order, samples/minikube/constructed_start_json_error_gpu_device_driver.txt for the text."""
+        """The order is that of recordings/minikube/first_start_no_gpu_runtime.json.
+
+        The text: samples/minikube/constructed_start_json_error_gpu_device_driver.txt.
+        """
         code, text = trouble
         cause = (
             "creating host: create: creating: create kic node: create container: docker run [...] --gpus all --env NVIDIA_DRIVER_CAPABILITIES=all [...]: "
@@ -318,7 +340,9 @@ class Start:
             if kind == "step":
                 self.out.step(int(data["currentstep"]), data["message"])
             elif "exitcode" in data:
-                raise self.out.fail(data["name"], int(data["exitcode"]), data["message"], advice=data["advice"], issues=data["issues"], url=data["url"], box="start")
+                raise self.out.fail(
+                    data["name"], int(data["exitcode"]), data["message"], advice=data["advice"], issues=data["issues"], url=data["url"], box="start"
+                )
             else:
                 self.out.error(data["message"])
 

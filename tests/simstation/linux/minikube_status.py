@@ -116,7 +116,10 @@ def status(call: Call, out: Output, home: Home, kubeconfig: Kubeconfig, flags: F
     elif form:
         call.out(re.sub(r"\{\{\s*\.(\w+)\s*\}\}", lambda match: str(seen[match[1]]), form))
     else:
-        call.out(f"{name}\ntype: Control Plane\nhost: {seen['Host']}\nkubelet: {seen['Kubelet']}\napiserver: {seen['APIServer']}\nkubeconfig: {seen['Kubeconfig']}\n\n")
+        call.out(
+            f"{name}\ntype: Control Plane\nhost: {seen['Host']}\nkubelet: {seen['Kubelet']}\napiserver: {seen['APIServer']}\nkubeconfig: "
+            f"{seen['Kubeconfig']}\n\n"
+        )
     return exit_code(seen)
 
 
@@ -127,7 +130,7 @@ def profile_list(call: Call, out: Output, home: Home, kubeconfig: Kubeconfig, fl
             config = home.load(name)
         except Corrupt:
             config = None
-        entry = {"Name": name, "Status": "", "Config": config, "Active": False, "ActiveKubeContext": False}
+        entry: dict[str, Any] = {"Name": name, "Status": "", "Config": config, "Active": False, "ActiveKubeContext": False}
         if config is None:
             if not flags.on("light"):
                 invalid.append(entry)

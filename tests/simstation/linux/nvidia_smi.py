@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SIMULATED nvidia-smi of WSL, of containers and of the cluster node: table, `-L`, `--query-gpu`, `--version`.
 
-Layout and exit codes: recordings/nvidia and recordings/gpu. That `NVIDIA-SMI` and `Driver Version` differ in WSL: samples/windows/nvidia_smi_wsl2_570_rtx2080ti.txt.
+Layout and exit codes: recordings/nvidia and recordings/gpu.
+That `NVIDIA-SMI` and `Driver Version` differ in WSL: samples/windows/nvidia_smi_wsl2_570_rtx2080ti.txt.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ SMI_VERSION = "590.44.01"
 NO_DEVICES = 6
 BAD_QUERY = 2
 NVML_FAILED = 255
-BLOCKED = "Failed to initialize NVML: GPU access blocked by the operating system\nFailed to properly shut down NVML: GPU access blocked by the operating system\n"
+BLOCKED = (
+    "Failed to initialize NVML: GPU access blocked by the operating system\nFailed to properly shut down NVML: GPU access blocked by the operating system\n"
+)
 BAR = "+-----------------------------------------------------------------------------------------+"
 Gpu = dict[str, Any]
 
@@ -84,6 +87,10 @@ def run(gpus: list[Gpu], arguments: list[str], now: datetime.datetime) -> tuple[
         return 0, "".join(f"GPU {index}: {gpu['name']} (UUID: {gpu['uuid']})\n" for index, gpu in enumerate(gpus))
     if arguments == ["--version"]:
         return 0, _version(gpus[0])
+    return _queried(gpus, arguments)
+
+
+def _queried(gpus: list[Gpu], arguments: list[str]) -> tuple[int | None, str]:
     selected: list[tuple[int, Gpu]] | None = list(enumerate(gpus))
     query, form = "", ""
     words = list(arguments)

@@ -41,7 +41,7 @@ def sudo(call: Call) -> int:
         if "-v" in options or "-l" in options:
             return 0
         command = [target.shell]
-    env = dict(call.env) if "-E" in options else {key: call.env[key] for key in ("LANG", "TERM") if key in call.env}
+    env: dict[str, str] = dict(call.env) if "-E" in options else {key: call.env[key] for key in ("LANG", "TERM") if key in call.env}
     env.update(SUDO_USER=who.name, SUDO_UID=str(who.uid), SUDO_GID=str(who.gid), SUDO_COMMAND=" ".join(command), PATH=SUDO_PATH)
     assignments = [word for word in command if re.match(r"[A-Za-z_]\w*=", word)]
     while command and command[0] in assignments:
@@ -62,7 +62,9 @@ def _sudo_options(call: Call) -> tuple[dict[str, str], list[str]]:
         elif word.startswith("--user="):
             options["-u"] = word.partition("=")[2]
         elif re.fullmatch(r"-[nHSEkKvlbi]+", word) or word in ("--non-interactive", "--set-home", "--stdin", "--preserve-env", "--validate"):
-            options.update((f"-{letter}", "") for letter in (word[1:] if not word.startswith("--") else {"--preserve-env": "E", "--validate": "v"}.get(word, "")))
+            options.update(
+                (f"-{letter}", "") for letter in (word[1:] if not word.startswith("--") else {"--preserve-env": "E", "--validate": "v"}.get(word, ""))
+            )
         else:
             call.unknown(word)
     return options, words
@@ -159,7 +161,15 @@ def uname(call: Call) -> int:
     with call.station.lock:
         computer = call.station.state["windows"]["computer_name"]
     parts = {"s": "Linux", "n": computer, "r": KERNEL, "v": "#1 SMP PREEMPT_DYNAMIC", "m": "x86_64", "p": "x86_64", "i": "x86_64", "o": "GNU/Linux"}
-    long = {"--kernel-name": "s", "--nodename": "n", "--kernel-release": "r", "--kernel-version": "v", "--machine": "m", "--operating-system": "o", "--all": "a"}
+    long = {
+        "--kernel-name": "s",
+        "--nodename": "n",
+        "--kernel-release": "r",
+        "--kernel-version": "v",
+        "--machine": "m",
+        "--operating-system": "o",
+        "--all": "a",
+    }
     letters = "".join(long.get(word, word.lstrip("-")) for word in call.argv[1:]) or "s"
     if set(letters) - set(parts) - {"a"}:
         call.unknown()

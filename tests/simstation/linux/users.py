@@ -48,7 +48,9 @@ def _save(call: Call, accounts: Accounts) -> int:
 
 def useradd(call: Call) -> int:
     options, names = _arguments(
-        call, "mMrNUoc:d:g:G:s:u:p:e:k:l", ["create-home", "system", "shell=", "groups=", "gid=", "uid=", "home-dir=", "comment=", "password=", "no-create-home"]
+        call,
+        "mMrNUoc:d:g:G:s:u:p:e:k:l",
+        ["create-home", "system", "shell=", "groups=", "gid=", "uid=", "home-dir=", "comment=", "password=", "no-create-home"],
     )
     if _may_not(call, "/etc/passwd"):
         return CANT_UPDATE

@@ -59,7 +59,9 @@ class TestPrivateRoot:
 
     def test_nothing_is_written_outside(self, station: Station) -> None:
         mark = f"simstation-{os.getpid()}"
-        done = run(station, "sh", "-c", f"for place in /etc /root /opt /var/tmp /tmp /run /usr/local/bin; do echo x > $place/{mark} && echo $place; done", user="root")
+        done = run(
+            station, "sh", "-c", f"for place in /etc /root /opt /var/tmp /tmp /run /usr/local/bin; do echo x > $place/{mark} && echo $place; done", user="root"
+        )
         assert done.stdout.split() == ["/etc", "/root", "/opt", "/var/tmp", "/tmp", "/run", "/usr/local/bin"]
         assert not [place for place in done.stdout.split() if Path(place, mark).exists()]
 
@@ -179,7 +181,16 @@ def test_venv_and_pip_are_real(station: Station, tmp_path: Path, monkeypatch: py
 @needs_namespaces
 def test_modules_of_ansible_run_in_it(station: Station) -> None:
     """`ansible.builtin.user` for real against the imitated useradd: it creates once."""
-    module = {"ANSIBLE_MODULE_ARGS": {"name": "anna", "shell": "/bin/bash", "groups": ["sudo"], "append": True, "_ansible_remote_tmp": "/tmp", "_ansible_check_mode": False}}
+    module = {
+        "ANSIBLE_MODULE_ARGS": {
+            "name": "anna",
+            "shell": "/bin/bash",
+            "groups": ["sudo"],
+            "append": True,
+            "_ansible_remote_tmp": "/tmp",
+            "_ansible_check_mode": False,
+        }
+    }
     source = Path(ansible.__file__).parent
     packed = station.root / "distros" / DISTRO
     run(station, "true")
@@ -187,7 +198,10 @@ def test_modules_of_ansible_run_in_it(station: Station) -> None:
         archive.writestr("ansible/__init__.py", "")
         for file in [*source.glob("module_utils/**/*.py"), source / "modules" / "__init__.py", source / "modules" / "user.py"]:
             archive.write(file, Path("ansible") / file.relative_to(source))
-    command = "import sys; sys.path.insert(0, '/srv/ansible.zip'); import ansible.module_utils.basic as b; b._ANSIBLE_ARGS = sys.stdin.buffer.read(); b._ANSIBLE_PROFILE = 'legacy'; from ansible.modules import user; user.main()"
+    command = (
+        "import sys; sys.path.insert(0, '/srv/ansible.zip'); import ansible.module_utils.basic as basic; basic._ANSIBLE_ARGS = sys.stdin.buffer.read(); "
+        "basic._ANSIBLE_PROFILE = 'legacy'; from ansible.modules import user; user.main()"
+    )
     results = []
     for _time in range(2):
         done = run(station, "python3", "-c", command, user="root", stdin=json.dumps(module).encode())

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The imitated minikube against what the real one did: same call in the same state, same exit code, same events, same files.
 
-Left out of the comparison: ids, times, versions, the operating system's name, and what belongs to the recording bed (no registry, a kubectl of another version).
+Left out of the comparison: ids, times, versions, the operating system's name,
+and what belongs to the recording bed (no registry, a kubectl of another version).
 """
 
 from __future__ import annotations
@@ -177,16 +178,49 @@ def glog_free(stderr: str) -> list[str]:
     return [same(line) for line in lines if line and not re.search(r"^[╭╰]|^│ │$", line)]
 
 
-ABSENT = """
-    version version_short status_absent status_absent_text profile_list_empty addons_list_absent addons_enable_absent image_ls_absent ssh_absent stop_absent
-    update_context_absent delete_absent delete_absent_text
-""".split()
-REFUSED = """
-    start_gpus_bad_value start_gpus_containerd start_gpus_podman start_gpus_wrong_driver start_bad_driver start_bad_runtime start_cpus_above_engine start_cpus_too_few
-    start_extra_config_component start_extra_config_shape start_k8s_garbage start_k8s_patchless_unknown start_k8s_too_old start_memory_above_engine start_memory_bad_unit
-    start_memory_too_small start_profile_name_bad start_static_ip_public start_subnet_bad start_insecure_ports start_unknown_flag start_addons_unknown_dry_run
-    start_feature_gates_bad_dry_run dry_run_fresh start_as_root start_docker_daemon_down
-""".split()
+ABSENT = [
+    "version",
+    "version_short",
+    "status_absent",
+    "status_absent_text",
+    "profile_list_empty",
+    "addons_list_absent",
+    "addons_enable_absent",
+    "image_ls_absent",
+    "ssh_absent",
+    "stop_absent",
+    "update_context_absent",
+    "delete_absent",
+    "delete_absent_text",
+]
+REFUSED = [
+    "start_gpus_bad_value",
+    "start_gpus_containerd",
+    "start_gpus_podman",
+    "start_gpus_wrong_driver",
+    "start_bad_driver",
+    "start_bad_runtime",
+    "start_cpus_above_engine",
+    "start_cpus_too_few",
+    "start_extra_config_component",
+    "start_extra_config_shape",
+    "start_k8s_garbage",
+    "start_k8s_patchless_unknown",
+    "start_k8s_too_old",
+    "start_memory_above_engine",
+    "start_memory_bad_unit",
+    "start_memory_too_small",
+    "start_profile_name_bad",
+    "start_static_ip_public",
+    "start_subnet_bad",
+    "start_insecure_ports",
+    "start_unknown_flag",
+    "start_addons_unknown_dry_run",
+    "start_feature_gates_bad_dry_run",
+    "dry_run_fresh",
+    "start_as_root",
+    "start_docker_daemon_down",
+]
 
 
 def test_without_a_profile(bed: Bed) -> None:
@@ -242,7 +276,9 @@ def test_addons(cluster: Bed) -> None:
 
 
 def test_stop_and_start(cluster: Bed) -> None:
-    cluster.replay_all("addons_disable_plugin", "stop", "status_stopped", "profile_list_stopped", "stop_again", "image_ls_stopped", "image_load_stopped", "image_build_stopped")
+    cluster.replay_all(
+        "addons_disable_plugin", "stop", "status_stopped", "profile_list_stopped", "stop_again", "image_ls_stopped", "image_load_stopped", "image_build_stopped"
+    )
     cluster.replay_all("addons_disable_stopped", "ssh_stopped", "update_context_stopped")
     assert "gpu" not in (cluster.home / ".kube" / "config").read_text()
     cluster.replay_all("start_from_stopped", "status_running")
