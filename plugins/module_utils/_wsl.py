@@ -144,7 +144,8 @@ def _trouble(told: Native) -> str:
 def version_lines(text: str) -> t.Dict[str, str]:
     """`--version` has its lines in a fixed order and its labels in the user's language: the first dotted number of each counts."""
     names = ("wsl", "kernel", "wslg", "msrdc", "direct3d", "dxcore", "windows")
-    lines = [re.search(r"\d+(?:\.\d+)+(?:-\d+)?", line) for line in text.splitlines() if line.strip()]
+    written = [line for line in text.splitlines() if line.strip()]
+    lines = [re.search(r"\d+(?:\.\d+)+(?:-\d+)?", line) for line in written[: len(names)]]
     if len(lines) < len(names) or not all(lines):
         return {}
     return {name: match.group(0) for name, match in zip(names, lines) if match}
