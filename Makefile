@@ -3,7 +3,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+# The first Python that really starts and is new enough; version managers leave shims that do not.
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
+	"$$candidate" -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && { command -v "$$candidate"; break; }; done)
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 COLLECTIONS := $(CURDIR)/.ansible/collections
@@ -26,8 +29,8 @@ help: ## List the targets
 setup: $(VENV)/.run $(LINK) .cache/wheelhouse/.filled .cache/simstation/.prepared ## Set up what `make demo` needs
 
 $(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed; name one with make PYTHON=/path/to/python3'; exit 1; }
 	@echo "==> a virtual environment in $(VENV), with $(PYTHON)"
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: requirements/run.txt | $(VENV)/bin/python
@@ -72,7 +75,7 @@ test: test-unit test-integration test-molecule test-docs ## All tests; no root, 
 
 .PHONY: sim
 sim: setup ## A simulated workstation to play with: make sim SCENARIO=drifted
-	@$(BIN)/python -m tests.play $(SCENARIO)
+	@$(BIN)/python -m tests.simstation.play $(SCENARIO)
 
 # --- tests -------------------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import LAYERS, WINDOWS_LAYERS, Layer, layer_from_dict
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._chain import Chain, write_report
 
