@@ -448,7 +448,10 @@ def decode(data: bytes, kind: str = WSLCONFIG) -> str:
     if data.startswith(UTF16_BE):
         raise Unreadable("the file is UTF-16 with a big-endian byte order mark, which WSL cannot open; save it as UTF-8")
     if data.startswith(UTF16_LE):
-        return data.decode("utf-16-le", "surrogatepass")
+        try:
+            return data.decode("utf-16-le", "surrogatepass")
+        except UnicodeDecodeError as problem:
+            raise Unreadable("the file has the byte order mark of UTF-16 but ends in the middle of a character; save it as UTF-8") from problem
     return data.decode("utf-8", "surrogateescape")
 
 
