@@ -214,7 +214,7 @@ SEEN: tuple[Entry, ...] = (
         code="MK-029",
         layer="cluster",
         wording="recorded",
-        cause="minikube says Running, but the Kubernetes node is NotReady: {reason}.",
+        cause="minikube says Running, but the Kubernetes node is NotReady.",
         remedy="Add cluster_restart to workstation_allow (minikube start, restarts every pod); if the node stays NotReady, recreate the cluster.",
         reference="https://kubernetes.io/docs/reference/node/node-status/",
     ),

@@ -394,7 +394,7 @@ def state_finding(wanted: Declaration, seen: Assessment) -> tuple[str, Finding |
     code = _STATE_CODES[seen.state]
     symptom = {mk.ENGINE_UNREACHABLE: look.engine_text, mk.NOT_READY: look.node.reason, mk.API_SILENT: look.node.reason}.get(seen.state, look.status.text)
     entry = CATALOGUE[code]
-    return entry.status or BROKEN, entry.finding(symptom or f"the cluster is {seen.state}", name=wanted.name, reason=look.node.reason or "no reason given")
+    return entry.status or BROKEN, entry.finding(symptom or f"the cluster is {seen.state}", name=wanted.name)
 
 
 def drift_findings(drift: t.Sequence[Drift]) -> list[Finding]:

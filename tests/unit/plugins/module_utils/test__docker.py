@@ -9,9 +9,9 @@ import json
 from typing import Any
 
 import pytest
+
 from ansible_collections.gpudev.workstation.plugins.module_utils import _docker
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_docker import ENTRIES
-
 from tests.unit.recorded import FIXTURES, completed, recording, recordings
 
 RUN_FAILURES = [

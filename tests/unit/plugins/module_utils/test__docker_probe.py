@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.gpudev.workstation.plugins.module_utils import _docker_probe as probes
 from ansible_collections.gpudev.workstation.plugins.module_utils._docker_probe import Probe, look_at_engine, run_probe
 from ansible_collections.gpudev.workstation.plugins.module_utils._runner import LocalRunner
-
 from tests.unit.recorded import RecordedRunner, answer, completed, recording
 
 # The five fields asked for; made of recordings/nvidia/query.txt.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ansible_collections.gpudev.workstation.plugins.module_utils import _jobs
 from ansible_collections.gpudev.workstation.plugins.module_utils._wait import wait_until
 

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube as mk
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_cluster import ENTRIES
 from ansible_collections.gpudev.workstation.plugins.module_utils._docker import Container, parse_container
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import Declaration, Drift, Look, Node, Status
-
 from tests.unit.recorded import FIXTURES, recording
 
 START_FAILURES = {

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.gpudev.workstation.plugins.module_utils._nvidia_smi import Gpu, parse_list, parse_query, parse_summary, value, version_key
 
+from ansible_collections.gpudev.workstation.plugins.module_utils._nvidia_smi import Gpu, parse_list, parse_query, parse_summary, value, version_key
 from tests.unit.recorded import FIXTURES
 
 NVIDIA = FIXTURES / "nvidia"

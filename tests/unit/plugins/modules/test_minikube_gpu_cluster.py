@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube as mk
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_cluster
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import Node
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_options import argument_spec
 from ansible_collections.gpudev.workstation.plugins.module_utils._runner import Completed
 from ansible_collections.gpudev.workstation.plugins.modules.minikube_gpu_cluster import Manager
-
 from tests.unit.recorded import FIXTURES, RecordedRunner, answer, completed, recording
 
 READY = Node(True, True, "", "v1.36.2")
@@ -185,8 +185,8 @@ def test_a_new_cluster(bed: Bed) -> None:
     bed.answers.update({**ENGINE, "minikube start": bed.started})
     done = bed.run(addons={"metrics-server": "no"}, wait_timeout=360)
     assert (done["changed"], layer(done)["status"]) == (True, "changed")
-    expected = "start -p gpu --driver=docker --container-runtime=docker --interactive=false --keep-context -o json --gpus=all --memory=6g --cpus=2 --kubernetes-version=v1.36.2"
-    assert bed.changes == [expected]
+    common = "start -p gpu --driver=docker --container-runtime=docker --interactive=false --keep-context -o json"
+    assert bed.changes == [f"{common} --gpus=all --memory=6g --cpus=2 --kubernetes-version=v1.36.2"]
 
 
 def test_a_new_cluster_is_predicted_without_a_dry_run(bed: Bed) -> None:
