@@ -320,9 +320,10 @@ class Fallback:
         self.kube.delete("DaemonSet", plugin.OWN_NAME, plugin.OWN_NAMESPACE, dry_run=self.check_mode)
         self.actions.append(f"delete DaemonSet {plugin.OWN_NAMESPACE}/{plugin.OWN_NAME}")
         if not self.check_mode:
-            label = f"app.kubernetes.io/name={plugin.OWN_NAME}"
-            pods = lambda: self.kube.find("Pod", plugin.OWN_NAMESPACE, labels=label)  # noqa: E731
-            wait_for("the end of the collection's own plugin pod", pods, lambda found: not found, GONE_SECONDS, self.every)
+            wait_for("the end of the collection's own plugin pod", self._own_pods, lambda found: not found, GONE_SECONDS, self.every)
+
+    def _own_pods(self) -> list[dict[str, t.Any]]:
+        return self.kube.find("Pod", plugin.OWN_NAMESPACE, labels=f"app.kubernetes.io/name={plugin.OWN_NAME}")
 
     def _recreate_pods(self, provider: plugin.Provider) -> None:
         for pod in provider.pods:

@@ -241,7 +241,7 @@ def test_own_manifest_collides_with_no_known_object_and_is_recognised_as_ours() 
 
 
 def test_default_image_is_pinned_by_a_digest() -> None:
-    name, _, digest = plugin.DEFAULT_IMAGE.partition("@sha256:")
+    name, digest = plugin.DEFAULT_IMAGE.split("@sha256:")
     assert len(digest) == 64
     assert name.endswith(":v0.20.0")
 

@@ -53,7 +53,7 @@ def test_pod_asks_for_one_gpu_by_limit_once_and_ends_by_itself() -> None:
     assert spec["containers"][0]["resources"]["limits"] == {"nvidia.com/gpu": "1"}
     assert spec["restartPolicy"] == "Never"
     assert spec["activeDeadlineSeconds"] == 60
-    assert len({smoke.new_name() for _ in range(50)}) == 50
+    assert len({smoke.new_name() for _count in range(50)}) == 50
 
 
 ENDS = [
