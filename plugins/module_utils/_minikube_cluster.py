@@ -31,6 +31,7 @@ CLIENT_SECONDS = 30.0
 STATUS_SECONDS = 60.0
 DELETE_SECONDS = 300.0
 STOP_SECONDS = 300.0
+LOOK_SECONDS = 2.0
 JOURNAL_LINES = 80
 EVIDENCE_LENGTH = 6000
 GPU_DEVICES = ("/dev/dxg", "/dev/nvidiactl")
@@ -152,7 +153,7 @@ class Cluster:
     def settled(self, seconds: float, coming_up: frozenset[str]) -> Assessment:
         """`assess`, but a cluster that is still coming up is given this time before it counts as ill."""
         try:
-            return wait_until("cluster settled", self.assess, lambda seen: seen.state not in coming_up or self.wanted.state != "started", seconds, every=2.0)
+            return wait_until("cluster settled", self.assess, lambda seen: seen.state not in coming_up or self.wanted.state != "started", seconds, every=LOOK_SECONDS)
         except DeadlinePassed as passed:
             return t.cast(Assessment, passed.last)
 
@@ -308,7 +309,7 @@ class Cluster:
                 self.tell(f"the cluster is {seen.state}{': ' + seen.look.node.reason if seen.look.node.reason else ''}; waiting up to {left:.0f} s")
 
         try:
-            return wait_until("cluster ready", self.assess, lambda seen: seen.state in wanted_states, self.wanted.wait_timeout, every=2.0, on_look=say)
+            return wait_until("cluster ready", self.assess, lambda seen: seen.state in wanted_states, self.wanted.wait_timeout, every=LOOK_SECONDS, on_look=say)
         except DeadlinePassed as passed:
             return t.cast(Assessment, passed.last)
 

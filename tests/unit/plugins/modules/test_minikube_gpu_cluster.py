@@ -133,6 +133,7 @@ def test_running_is_not_ready(bed: Bed) -> None:
 
 
 def test_a_node_that_becomes_ready_by_itself_is_waited_for(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_minikube_cluster, "LOOK_SECONDS", 0.05)
     bed.node = [Node(False, False, "connection refused"), READY]
     done = bed.run(settle_timeout=5)
     assert (layer(done)["status"], bed.changes) == ("ok", [])
