@@ -149,20 +149,52 @@ workstation:
             memory_mib: 6141
             driver_model: WDDM
     wsl:
-      description:
-        - WSL for the connecting user. C(kind) is V(store), V(inbox) or V(absent); C(vm_started) is when its virtual machine started, or null.
+      description: WSL for the connecting user.
       returned: always
       type: dict
-      sample:
-        kind: store
-        version: 2.6.3.0
-        kernel: 6.6.87.2-1
-        executable: C:\Program Files\WSL\wsl.exe
+      contains:
+        kind:
+          description: V(store) for the WSL package, V(inbox) for the one that came with Windows, V(absent) for none.
+          returned: always
+          type: str
+          sample: store
+        version:
+          description: Version of the WSL package, empty when there is none.
+          returned: always
+          type: str
+          sample: 2.6.3.0
+        kernel:
+          description: Version of the packaged kernel, empty when it is not known.
+          returned: always
+          type: str
+          sample: 6.6.87.2-1
+        executable:
+          description: The C(wsl.exe) that works in any logon type, empty when WSL is not installed.
+          returned: always
+          type: str
+          sample: C:\Program Files\WSL\wsl.exe
         distributions:
-          - {name: Ubuntu-24.04, version: 2, default: true, guid: "{7f1c5e0a-53a6-4f0e-9a54-0d3f0c1d2e01}", state: Running}
-        default_distribution: Ubuntu-24.04
-        vm_started: "2026-11-21T05:00:00.0000000Z"
-        restart_owed: false
+          description: The distributions of this Windows user, the default one first. C(version) is 1 or 2 for WSL 1 or 2.
+          returned: always
+          type: list
+          elements: dict
+          sample:
+            - {name: Ubuntu-24.04, version: 2, default: true, guid: "{7f1c5e0a-53a6-4f0e-9a54-0d3f0c1d2e01}", state: Running}
+        default_distribution:
+          description: Name of the default distribution, or null.
+          returned: always
+          type: str
+          sample: Ubuntu-24.04
+        vm_started:
+          description: When the virtual machine of WSL started (UTC), or null when it does not run.
+          returned: always
+          type: str
+          sample: "2026-11-21T05:00:00.0000000Z"
+        restart_owed:
+          description: Whether C(.wslconfig) is newer than the running virtual machine, and so not in force.
+          returned: always
+          type: bool
+          sample: false
     wslconfig:
       description: The text of C(.wslconfig) of the connecting user.
       returned: always
