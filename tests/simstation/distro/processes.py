@@ -128,6 +128,8 @@ def mount_plan(station: Station, base: Path, *, root: bool) -> list[list[str]]:
     if Path("/etc/ssl").is_dir():
         plan.append(["readonly", "/etc/ssl", "/etc/ssl"])
     plan += _python_mounts(base)
+    if "python3-venv" not in tree.record(station, base.name)["packages"]:
+        plan.append(["readonly", str(base / "no-ensurepip"), f"{tree.python_library()}/ensurepip"])  # as Ubuntu cuts it
     return plan + _kernel_mounts(base) + _wsl_mounts(station, base)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import platform
 import shutil
 import subprocess
 import tempfile
@@ -33,7 +34,7 @@ def venv() -> Path:
 
 def prepare_templates() -> Path:
     """Make the shared virtual environment when it is missing or older than the wheelhouse; its path."""
-    wheels = sorted(file.name for file in wheelhouse().glob("*.whl"))
+    wheels = [platform.python_version(), *sorted(file.name for file in wheelhouse().glob("*.whl"))]
     if not any(name.startswith(CONTENT + "-") for name in wheels):
         raise NotPrepared(f"no wheel of {CONTENT} in {wheelhouse()}: run `make setup`, which fills it")
     target = venv()
@@ -72,7 +73,11 @@ def _make(target: Path) -> None:
 def _document() -> dict[str, Any]:
     return {
         "windows": {"computer_name": "TEMPLATE", "gpus": [], "files": {}},
-        "wsl": {"vm": None, "default": None, "distros": {"template": {"guid": "template", "default_user": "root", "packages": {}}}},
+        "wsl": {
+            "vm": None,
+            "default": None,
+            "distros": {"template": {"guid": "template", "default_user": "root", "packages": {"python3-venv": "", "bash": ""}}},
+        },
         "docker": {"desktop": None, "engine": None},
         "minikube": {"profiles": {}},
         "clusters": {},

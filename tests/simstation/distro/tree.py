@@ -186,6 +186,8 @@ def _build(station: Station, name: str, entry: dict[str, Any], base: Path) -> No
     for directory in ("tmp", "var/tmp"):
         (base / directory).chmod(0o1777)
     (base / "srv" / "wheels").mkdir(exist_ok=True)
+    (base / "no-ensurepip").mkdir(exist_ok=True)
+    (base / "no-ensurepip" / "__init__.py").write_text("raise ModuleNotFoundError(\"No module named 'ensurepip'\", name='ensurepip')\n")
     (base / "root").chmod(0o700)
     _write_etc(station, name, base / "etc")
     accounts.create_first(entry, base)
@@ -271,6 +273,13 @@ def python_mounts() -> list[tuple[Path, str]]:
     names = {os.path.relpath(Path(os.__file__).resolve().parent, prefix), f"{sys.platlibdir}/{PYTHON}"}
     libraries = [(prefix / name, f"/usr/{name}") for name in sorted(names) if (prefix / name).is_dir()]
     return [(prefix / "bin" / PYTHON, f"/usr/bin/{PYTHON}"), *libraries]
+
+
+def python_library() -> str:
+    """Where the distro sees Python's standard library."""
+    library = Path(os.__file__).resolve().parent
+    prefix = Path(sys.base_prefix).resolve()
+    return f"/usr/{library.relative_to(prefix)}"
 
 
 def hide(file: Path) -> None:

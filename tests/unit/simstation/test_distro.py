@@ -179,6 +179,15 @@ def test_venv_and_pip_are_real(station: Station, tmp_path: Path, monkeypatch: py
 
 
 @needs_namespaces
+def test_without_the_package_there_is_no_ensurepip(station: Station) -> None:
+    with station.changed() as state:
+        del state["wsl"]["distros"][DISTRO]["packages"]["python3-venv"]
+    assert run(station, "python3", "-c", "import ensurepip").returncode == 1
+    assert run(station, "apt-get", "install", "-y", "--no-install-recommends", "python3", "python3-venv", user="root").returncode == 0
+    assert run(station, "python3", "-c", "import ensurepip, venv").returncode == 0
+
+
+@needs_namespaces
 def test_modules_of_ansible_run_in_it(station: Station) -> None:
     """`ansible.builtin.user` for real against the imitated useradd: it creates once."""
     module = {
