@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from . import gpu
 from .engine import Context
 from .store import resource
 
@@ -64,10 +65,9 @@ class Plugin:
 
     @property
     def nvml(self) -> str:
-        knobs = self.context.knobs
-        if not knobs.get("gpu_in_node", True):
+        if not gpu.in_node(self.context):
             return "library_not_found"
-        return str(knobs.get("nvml", "ok"))
+        return str(self.context.knobs.get("nvml", "ok"))
 
     @property
     def fails_on_error(self) -> bool:
@@ -121,7 +121,7 @@ class Plugin:
     def resource(self) -> tuple[str, int]:
         """(resource name, number of devices) that this plugin offers."""
         slicing = self.sharing()
-        gpus = len((self.context.station.state.get("windows") or {}).get("gpus") or [])
+        gpus = len(gpu.in_node(self.context))
         # One device "all" on WSL2 since 0.19.1 (facts/device-plugin.md).
         count = min(gpus, 1) if self.version >= (0, 19, 1) else gpus
         for entry in slicing.get("resources") or []:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import bootstrap, device_plugin, programs
+from . import bootstrap, device_plugin, gpu, programs
 from .device_plugin import Plugin
 from .engine import Context, Step
 from .pod_status import PodStatus, container_id
@@ -336,11 +336,8 @@ class Kubelet:
         if device_plugin.is_plugin(container["image"]) and not container.get("command"):
             text, code, registers = Plugin(self.context, pod).start()
             return programs.Outcome(text, code, 0.5), registers
-        gpus = (self.context.station.state.get("windows") or {}).get("gpus") or []
-        knobs = self.context.knobs
-        usable = knobs.get("gpu_in_node", True) and knobs.get("nvml", "ok") == "ok"
         granted = any(name.startswith("nvidia.com/") for name in requests(pod))
-        surroundings = programs.Surroundings(container["image"], gpus if usable else [], granted, self.context.now())
+        surroundings = programs.Surroundings(container["image"], gpu.usable(self.context), granted, self.context.now())
         outcome = programs.run(container, surroundings)
         if outcome.unknown:
             where = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"

@@ -9,7 +9,7 @@ import copy
 import hashlib
 from typing import Any
 
-from . import bootstrap
+from . import bootstrap, gpu
 from .engine import Context
 from .scheduler import quantity, requests
 from .store import resource
@@ -106,7 +106,7 @@ class PodStatus:
             return
         if made["imageID"]:
             made["allocatedResources"] = dict(asked)
-        gpus = (self.context.station.state.get("windows") or {}).get("gpus") or []
+        gpus = gpu.in_windows(self.context)
         identity = gpus[0]["uuid"] if gpus else "all"
         made["allocatedResourcesStatus"] = [
             {"name": name, "resources": [{"resourceID": identity, "health": "Healthy"}] * int(quantity(amount))} for name, amount in asked.items()

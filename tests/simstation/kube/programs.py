@@ -11,7 +11,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import smi
+from ..linux import nvidia_smi
 
 Object = dict[str, Any]
 
@@ -120,12 +120,12 @@ class Shell:
             self.output += "/bin/sh: 1: nvidia-smi: not found\n"
             self.code = 127
             return
-        result = smi.run(arguments, self.surroundings.gpus, self.surroundings.now)
-        if result is None:
+        code, text = nvidia_smi.run(self.surroundings.gpus, arguments, self.surroundings.now)
+        if code is None:
             self.unknown = command
         else:
-            self.output += result[0]
-            self.code = result[1]
+            self.output += text
+            self.code = code
 
 
 def _commands(script: str) -> list[tuple[str, str]]:

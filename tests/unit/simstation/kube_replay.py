@@ -36,8 +36,8 @@ IMAGES = [
 GPU = {
     "name": "NVIDIA GeForce RTX 4090",
     "uuid": "GPU-00000000-0000-0000-0000-000000000000",
-    "driver_version": "0",
-    "memory_mib": 1,
+    "driver_version": "580.00",
+    "memory_mib": 24564,
     "compute_cap": "8.9",
 }
 MAX_STEPS = 60
@@ -146,7 +146,8 @@ def normalised(value: Any, key: str = "") -> Any:
     if key in IDENTITIES:
         return f"<{key}>"
     if key == "managedFields":
-        return [_managed(entry) for entry in value if entry["operation"] == "Apply"]
+        # A server sorts them by time; which second a request falls into is chance.
+        return sorted((_managed(entry) for entry in value if entry["operation"] == "Apply"), key=lambda entry: str(entry["manager"]))
     if isinstance(value, dict) and {"spec", "status", "metadata"} <= value.keys() and "capacity" in (value["status"] or {}):
         return _node(value)
     if isinstance(value, dict):
