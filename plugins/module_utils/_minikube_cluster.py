@@ -153,7 +153,9 @@ class Cluster:
     def settled(self, seconds: float, coming_up: frozenset[str]) -> Assessment:
         """`assess`, but a cluster that is still coming up is given this time before it counts as ill."""
         try:
-            return wait_until("cluster settled", self.assess, lambda seen: seen.state not in coming_up or self.wanted.state != "started", seconds, every=LOOK_SECONDS)
+            return wait_until(
+                "cluster settled", self.assess, lambda seen: seen.state not in coming_up or self.wanted.state != "started", seconds, every=LOOK_SECONDS
+            )
         except DeadlinePassed as passed:
             return t.cast(Assessment, passed.last)
 
