@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -27,6 +28,9 @@ LINUX_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/
 WINDOWS_PATH = "/mnt/c/Windows/system32:/mnt/c/Windows:/mnt/c/Program Files/Docker/Docker/resources/bin"
 KERNEL = "6.6.87.2-microsoft-standard-WSL2"
 Redirect = int | IO[Any] | None
+
+
+SECONDS_TO_DIE = 5.0
 
 
 class NoSuchUser(Exception):
@@ -253,14 +257,30 @@ def terminate_all(station: Station) -> int:
 
 
 def _kill_members(mark: os.stat_result) -> int:
+    """All of them, also those that are being started meanwhile, and gone when this returns."""
+    ended: set[int] = set()
+    deadline = time.monotonic() + SECONDS_TO_DIE
+    while members := _members(mark):
+        for process in members:
+            try:
+                os.kill(process, signal.SIGKILL)
+                ended.add(process)
+            except ProcessLookupError:
+                continue
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.005)
+    return len(ended)
+
+
+def _members(mark: os.stat_result) -> list[int]:
     """A process belongs to a distro when it sees the distro's socket directory at its place."""
-    ended = 0
+    found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             seen = os.stat(f"{process}/root{Path(SOCKET_INSIDE).parent}")
-            if (seen.st_dev, seen.st_ino) == (mark.st_dev, mark.st_ino):
-                os.kill(int(process.name), signal.SIGKILL)
-                ended += 1
         except OSError:
             continue  # ended by itself, or not ours to look at
-    return ended
+        if (seen.st_dev, seen.st_ino) == (mark.st_dev, mark.st_ino):
+            found.append(int(process.name))
+    return found
