@@ -409,7 +409,7 @@ class Manager:
         self.cluster.tell = tell
         failed = self.cluster.apply(seen)
         if failed is not None:
-            return self._answer(failed, seen, changed=True, evidence=failed.facts.get("evidence", {}))
+            return self._answer(failed, seen, changed=True, evidence=failed.facts.pop("evidence", {}))
         after = self.cluster.wait_ready()
         layer = self.cluster.layer(after, changed=True)
         layer.findings += [finding for finding in self._reasons(seen) if finding.code == "MK-021"]
