@@ -37,6 +37,9 @@ SERVER_ADDRESS = {"clientCIDR": "0.0.0.0/0", "serverAddress": "192.168.49.2:8443
 DEFAULT_WATCH_SECONDS = 1800.0
 
 
+REVIEW = Resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", False)
+
+
 @dataclass
 class Request:
     method: str
@@ -281,6 +284,8 @@ class Api:
         if not request.query.get("fieldManager"):
             causes = [status.required_value("is required for apply patch", "fieldManager")]
             raise status.invalid("PatchOptions", "meta.k8s.io", "", causes)
+        if not isinstance(body, dict):
+            raise status.bad_request("error decoding YAML: json: cannot unmarshal string into Go value of type map[string]interface {}")
         made, created = self.registry.apply(*where, body, request.manager, force=request.flag("force"), subresource=target.subresource, dry_run=request.dry_run)
         return self._one(target.kind, made, 201 if created else 200)
 
@@ -351,7 +356,7 @@ class Api:
         return Answer(200, "text/plain", stream=self.logs.read(pod, request.query))
 
     def _review(self, request: Request) -> Answer:
-        review = self._parsed(request)
+        review, _ = self._decoded(request, REVIEW)
         wanted = (review.get("spec") or {}).get("resourceAttributes") or {}
         full = "/".join(part for part in (wanted.get("resource", ""), wanted.get("subresource", "")) if part)
         asked = Attributes(wanted.get("verb", ""), wanted.get("group", ""), full, wanted.get("namespace", ""), wanted.get("name", ""))

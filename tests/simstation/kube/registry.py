@@ -170,10 +170,20 @@ class Registry:
                 new = merging.merge_patch(base, body)
             else:
                 new = merging.merge(base, body, schema.root_type(kind.kind) or "object", deletes=True)
-            new = self._prepared(kind, new)
+            new = self._prepared(kind, self._understood(kind, new))
             self._same_name(new, namespace, name, kind)
             self._same_revision(kind, new, old)
             return self._change(kind, old, new, Manager(manager, "Update", kind.api_version, subresource), dry_run)
+
+    def _understood(self, kind: Resource, new: Object) -> Object:
+        """What a patch made of the object: unknown fields are dropped, wrong types refused."""
+        root = schema.root_type(kind.kind) or "object"
+        wrong = [problem for problem in schema.problems(new, root) if problem.text != "field not declared in schema"]
+        if wrong:
+            causes = [cause("FieldValueInvalid", f"Invalid value: {problem.text}", problem.path.lstrip(".")) for problem in wrong]
+            raise invalid(kind.kind, kind.group, new.get("metadata", {}).get("name", ""), causes)
+        pruned: Object = schema.pruned(new, root)
+        return pruned
 
     def edit(self, kind: Resource, namespace: str, name: str, change: Callable[[Object], None], manager: str, *, subresource: str = "") -> Object | None:
         """Read, change and store in one go, for controllers; None when the object is gone."""

@@ -20,7 +20,8 @@ State = dict[str, Any]
 
 PROFILE = "minikube"
 ADDON = "nvidia-device-plugin"
-SMOKE_IMAGE = "nvcr.io/nvidia/cuda:12.8.1-base-ubuntu24.04"
+# What an earlier smoke test pulled into the node.
+SMOKE_IMAGE = "docker.io/library/ubuntu:24.04"
 FALLBACK_IMAGE = "nvcr.io/nvidia/k8s-device-plugin:v0.20.0"
 # Long enough, scaled, that a client meets refused connections and 500 answers for a few seconds after its first look.
 SLOW_START_SECONDS = 80

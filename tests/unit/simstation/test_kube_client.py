@@ -172,6 +172,27 @@ def test_a_strategic_patch_merges_containers_by_name(lab: Lab) -> None:
     assert {entry["name"] for entry in container["env"]} == {"FAIL_ON_INIT_ERROR", "X"} and container["image"]
 
 
+@pytest.mark.parametrize(
+    ("method", "content_type", "body"),
+    [
+        ("PATCH", "application/apply-patch+yaml", json.dumps("{}")),
+        ("PATCH", "application/merge-patch+json", "[]"),
+        ("PATCH", "application/json-patch+json", "{}"),
+        ("PATCH", "application/merge-patch+json", '{"data": 3}'),
+        ("PUT", "application/json", "not json"),
+        ("PUT", "application/json", '{"metadata": "x"}'),
+    ],
+)
+def test_nonsense_is_a_client_error(lab: Lab, method: str, content_type: str, body: str) -> None:
+    lab.kind("ConfigMap").create(body={"metadata": {"name": "c"}, "data": {"a": "1"}}, namespace="default")
+    certificate, key = (str(path) for path in lab.cluster.certificates.client)
+    pool = urllib3.PoolManager(ca_certs=str(lab.cluster.certificates.ca), cert_file=certificate, key_file=key)
+    url = f"https://127.0.0.1:{lab.port}/api/v1/namespaces/default/configmaps/c?fieldManager=x"
+    answer = pool.request(method, url, body=body.encode(), headers={"content-type": content_type}, retries=False, timeout=5)
+    assert 400 <= answer.status < 500 and answer.json()["kind"] == "Status"
+    pool.clear()
+
+
 def test_a_user_without_roles_is_told_what_is_missing_and_grants_of_the_document_count(lab: Lab) -> None:
     with pytest.raises(ForbiddenError) as refused:
         lab.kind("Node", user="viewer").get()
