@@ -11,10 +11,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
+from kubernetes.client.rest import ApiException
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _kube
 from ansible_collections.gpudev.workstation.plugins.module_utils._kube import KubeError, api_error, connect, wait_for
@@ -192,3 +194,23 @@ def test_deadline_tells_the_last_error(server: Server, kube: _kube.Kube) -> None
     with pytest.raises(DeadlinePassed) as caught:
         wait_for("a node", lambda: kube.find("Node"), bool, 0.05, 0.01)
     assert isinstance(caught.value.last, KubeError)
+
+
+class OldClient:
+    """kubernetes 24 refuses to prepare a dict for an apply patch before anything is sent, and passes text on unchanged."""
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+
+    def request(self, verb: str, path: str, body: Any = None, **_params: Any) -> Any:
+        if not isinstance(body, str):
+            raise ApiException(status=0, reason="Cannot prepare a request message for provided\n                             arguments.")
+        self.sent.append(json.loads(body))
+        return SimpleNamespace(data=body.encode())
+
+
+def test_apply_works_with_the_oldest_client() -> None:
+    client = OldClient()
+    body = {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "d", "namespace": "n"}}
+    assert _kube.Kube(client).apply(body) == body
+    assert client.sent == [body]
