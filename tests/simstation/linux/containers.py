@@ -14,6 +14,7 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..distro import wsl_files
@@ -59,6 +60,7 @@ GPU_TROUBLE = {
     ),
     "no_smi": (127, NOT_FOUND.format("nvidia-smi")),
 }
+RECORDINGS = Path(__file__).resolve().parents[1] / "recordings" / "minikube"
 HANG_SECONDS = 600
 NODE_DAEMON = {
     "exec-opts": ["native.cgroupdriver={}"],
@@ -321,12 +323,23 @@ def node_command(call: Call, name: str, item: dict[str, Any], command: list[str]
         return _ls(call, item, [argument for argument in arguments if not argument.startswith("-")], "-d" in arguments)
     if program in ("nvidia-smi", "/usr/bin/nvidia-smi", "/usr/lib/wsl/lib/nvidia-smi"):
         return _node_nvidia_smi(call, name, item, program, arguments)
+    if program == "journalctl" and arguments[:2] == ["-u", "kubelet"]:
+        call.out(_kubelet_journal(name, item))
+        return 0
     if program == "docker" and arguments[:1] == ["info"] and "{{.CgroupDriver}}" in arguments:
         call.out("cgroupfs\n")
         return 0
     if program == "test" and len(arguments) == 2 and arguments[0] in ("-e", "-f", "-c"):
         return 0 if arguments[1] in _node_files(call, item) else 1
     return call.unknown(f"in the node: {' '.join(command)}")
+
+
+def _kubelet_journal(name: str, item: dict[str, Any]) -> str:
+    """What a kubelet with an unknown flag keeps saying; a healthy one's own chatter is not imitated, and what never ran has none."""
+    if item.get("refused_flag"):
+        recorded = json.loads((RECORDINGS / "kubelet_camelcase_journal.json").read_text())
+        return str(recorded["stdout"]).replace(" gpu ", f" {name} ").replace("--cgroupDriver", f"--{item['refused_flag']}")
+    return "-- No entries --\n"
 
 
 def daemon_json(call: Call, item: dict[str, Any]) -> str:

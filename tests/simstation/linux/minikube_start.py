@@ -317,8 +317,10 @@ class Start:
         self.home.save_certificates(self.name)
         self.call.pause(1)
         self.out.step(13, "Booting up control plane ...")
-        if any(option["Component"] == "kubelet" and option["Key"] != option["Key"].lower() for option in config["KubernetesConfig"]["ExtraOptions"] or []):
-            self._kubelet_refuses()
+        flags = [option["Key"] for option in config["KubernetesConfig"]["ExtraOptions"] or [] if option["Component"] == "kubelet"]
+        for flag in flags:
+            if flag != flag.lower():
+                self._kubelet_refuses(flag)
         self.call.pause(7)
         minikube_node.bootstrap(self.call.station, self.name, config)
         self.out.step(14, "Configuring RBAC rules ...")
@@ -326,16 +328,16 @@ class Start:
         self.out.step(15, "Configuring bridge CNI (Container Networking Interface) ...")
         self.call.pause(1)
 
-    def _kubelet_refuses(self) -> None:
+    def _kubelet_refuses(self, flag: str) -> None:
         """A kubelet flag in camelCase: the recorded words, which never name it outside the kubelet's own log."""
         self.call.pause(120)
         recorded = json.loads((RECORDINGS / "start_kubelet_camelcase.json").read_text())
         events = [json.loads(line) for line in recorded["stdout"].splitlines() if line.startswith("{")]
         first = next(number for number, event in enumerate(events) if event["data"]["message"].startswith("initialization failed"))
         with self.call.station.changed():
-            desktop.engine(self.call.station)["containers"][self.name]["failed"] = True
+            desktop.engine(self.call.station)["containers"][self.name].update(failed=True, refused_flag=flag)
         for event in events[first:]:
-            data = {key: value.replace("v1.36.2", self.version) for key, value in event["data"].items()}
+            data = {key: value.replace("v1.36.2", self.version).replace("--cgroupDriver", f"--{flag}") for key, value in event["data"].items()}
             kind = event["type"].rpartition(".")[2]
             if kind == "step":
                 self.out.step(int(data["currentstep"]), data["message"])

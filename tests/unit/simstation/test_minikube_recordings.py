@@ -369,6 +369,8 @@ def test_kubelet_flag_in_camel_case(bed: Bed) -> None:
     call = bed.replay("start_kubelet_camelcase")
     assert call.clock > 120
     bed.replay_all("status_kubelet_camelcase", "profile_list_kubelet_camelcase")
+    code, journal = bed.call("docker", "exec", "gpu", "journalctl", "-u", "kubelet", "--no-pager", "-n", "6")
+    assert (code, journal.stdout) == (0, json.loads((RECORDINGS / "kubelet_camelcase_journal.json").read_text())["stdout"])
 
 
 def test_kubelet_cgroup_driver_is_ignored(bed: Bed) -> None:
