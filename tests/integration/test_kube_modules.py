@@ -174,7 +174,7 @@ def test_node_that_is_not_ready_is_named(bench: Callable[..., Bench]) -> None:
 
 def test_image_that_cannot_be_pulled_is_explained(bench: Callable[..., Bench]) -> None:
     here = bench("healthy", image_pull="back_off")
-    layer, _returned = here.smoke(image="docker.io/library/ubuntu:24.04", timeout=2)
+    layer, _returned = here.smoke(image="docker.io/library/debian:12", timeout=2)
     assert [finding.code for finding in layer.findings] == ["POD-IMAGE-003"]
 
 

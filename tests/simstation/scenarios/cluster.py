@@ -20,8 +20,8 @@ State = dict[str, Any]
 
 PROFILE = "minikube"
 ADDON = "nvidia-device-plugin"
-# What an earlier smoke test pulled into the node.
-SMOKE_IMAGE = "docker.io/library/ubuntu:24.04"
+# What earlier smoke tests pulled into the node.
+SMOKE_IMAGES = ("docker.io/library/ubuntu:24.04", "nvcr.io/nvidia/cuda:12.8.1-base-ubuntu24.04")
 FALLBACK_IMAGE = "nvcr.io/nvidia/k8s-device-plugin:v0.20.0"
 # Long enough, scaled, that a client meets refused connections and 500 answers for a few seconds after its first look.
 SLOW_START_SECONDS = 80
@@ -57,7 +57,7 @@ def cluster(state: State, name: str) -> None:
         return
     knobs = {"nvml": "not_supported"} if name == "nvml_not_supported" else {}
     section: State = {"knobs": {"gpu_in_node": True, "nvml": "ok", "node_ready": True, "apiserver_delay_s": 0, "addon": "works", "image_pull": "ok"}}
-    section["knobs"].update({"images": [SMOKE_IMAGE], **knobs})
+    section["knobs"].update({"images": list(SMOKE_IMAGES), **knobs})
     if name == "addon_never_applied":
         section["knobs"]["addon"] = "never_applied"
     state.setdefault("clusters", {})[PROFILE] = section
