@@ -193,9 +193,12 @@ LINES = st.sampled_from(
      "", "foo", "kernelCommandLine=a \\", "swapFile=C:\\temp\\x", 'kernelCommandLine="a', "gpu=true", "[user]", "default=dev", "[boot]", "systemd=true",
      "command=echo \\", "networkingMode=nat", "\x1a", "kernel=C:\\\\é", "a\\"]
 )  # fmt: skip
-FILES = st.builds(lambda lines, end, final: end.join(lines) + (end if final else ""), st.lists(LINES, max_size=12), st.sampled_from(["\n", "\r\n"]), st.booleans())
+FILES = st.builds(
+    lambda lines, end, final: end.join(lines) + (end if final else ""), st.lists(LINES, max_size=12), st.sampled_from(["\n", "\r\n"]), st.booleans()
+)
 EDITS = {
-    WSLCONFIG: [("wsl2.memory", "16GB"), ("wsl2.gpuSupport", True), ("experimental.sparseVhd", False), ("wsl2.networkingMode", "Mirrored"), ("wsl2.kernel", "C:\\new # x")],
+    WSLCONFIG: [("wsl2.memory", "16GB"), ("wsl2.gpuSupport", True), ("experimental.sparseVhd", False), ("wsl2.networkingMode", "Mirrored"),
+                ("wsl2.kernel", "C:\\new # x")],
     WSL_CONF: [("user.default", "joe"), ("boot.systemd", False), ("boot.command", 'echo "hi" # x')],
 }  # fmt: skip
 KIND_AND_EDIT = st.sampled_from(KINDS).flatmap(lambda kind: st.tuples(st.just(kind), st.sampled_from(EDITS[kind])))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,10 +95,9 @@ def run(protocol: FakeProtocol, stdin: list[tuple[bytes, bool]] | None = None) -
 
 
 @pytest.fixture(autouse=True)
-def no_pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_winrs, "SEND_PAUSE", 0.0)
     monkeypatch.setattr(_winrs, "SEND_PATIENCE", 0.2)
-    yield
 
 
 def test_one_command() -> None:
