@@ -333,7 +333,7 @@ class Fallback:
 
     def _verdict(self, layer: Layer) -> Layer:
         """The last look, and what led to it."""
-        if self.repairs:
+        if self.repairs and not self.check_mode:
             layer.findings.append(plugin.CATALOGUE["PLUGIN-REPAIR-001"].finding(self.repairs[-1]))
         if self.actions and self.check_mode and layer.status in (OK, BROKEN, NOT_APPLICABLE):
             layer.status, layer.summary = DRIFT, f"would {', then '.join(self.actions)}: now {layer.summary}"

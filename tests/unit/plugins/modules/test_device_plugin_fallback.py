@@ -139,6 +139,7 @@ def test_withdrawal_is_predicted_by_dry_run() -> None:
     answer = run(cluster, check_mode=True)
     assert (answer["changed"], layer(answer)["status"]) == (True, "drift")
     assert answer["actions"] == [f"delete DaemonSet kube-system/{OWN}", "recreate Pod kube-system/nvidia-device-plugin-daemonset-aaaaa"]
+    assert "PLUGIN-REPAIR-001" not in codes(answer)
     assert cluster.real_changes() == []
 
 
