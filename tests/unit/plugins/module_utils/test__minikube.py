@@ -207,7 +207,7 @@ def test_version() -> None:
 
 
 def test_kubeconfig() -> None:
-    text = (FIXTURES / "minikube" / "kubeconfig_running.yaml").read_text()
+    text = (FIXTURES / "minikube" / "kubeconfig_running.txt").read_text()
     assert mk.kubeconfig_names(text, "gpu")
     assert not mk.kubeconfig_names(text, "gp")
     assert mk.current_context(text) == "gpu"
@@ -218,7 +218,7 @@ def test_kubeconfig() -> None:
 
 
 def test_stopped_kubeconfig_has_lost_its_context() -> None:
-    text = (FIXTURES / "minikube" / "kubeconfig_stopped.yaml").read_text()
+    text = (FIXTURES / "minikube" / "kubeconfig_stopped.txt").read_text()
     assert not mk.kubeconfig_names(text, "gpu")
 
 
@@ -427,3 +427,11 @@ def test_profile_of_an_older_shape() -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '"x"'])
 def test_half_a_profile_is_none(text: str) -> None:
     assert mk.parse_profile(text) is None
+
+
+def test_flags_that_start_ignored_are_still_drift_afterwards() -> None:
+    """A start without --gpus and with less memory ended well and changed neither (recordings/minikube/start_again_no_gpus)."""
+    kept = profile("profile_config_after_start_without_gpus")
+    assert (kept.gpus, kept.memory) == ("all", 6144)
+    wanted = replace(AS_RECORDED, gpus="", memory="5g")
+    assert [item.setting for item in mk.compare(wanted, kept, container())] == ["memory", "gpus"]

@@ -68,7 +68,7 @@ class Bed:
         self.answers["minikube status"] = call("status_running")
         return call("start_gpus_all_fresh")
 
-    def kubeconfig(self, name: str = "kubeconfig_running.yaml") -> Path:
+    def kubeconfig(self, name: str = "kubeconfig_running.txt") -> Path:
         path = self.home / ".kube" / "config"
         path.parent.mkdir(exist_ok=True)
         shutil.copy(FIXTURES / "minikube" / name, path)
@@ -209,7 +209,7 @@ def test_more_memory_than_the_engine_has_is_refused(bed: Bed) -> None:
 @pytest.mark.parametrize("status", ["status_killed_after_3_0s", "status_killed_after_8_0s", "status_killed_after_16_0s", "status_kubelet_camelcase"])
 def test_a_half_made_cluster_is_deleted_without_consent(bed: Bed, status: str) -> None:
     bed.profile("config_gpu_after_failed_first_start.json")
-    bed.kubeconfig("kubeconfig_stopped.yaml")
+    bed.kubeconfig("kubeconfig_stopped.txt")
     bed.answers.update({**ENGINE, "minikube status": call(status), "minikube delete": bed.no_profile, "minikube start": bed.started})
     done = bed.run()
     assert [change.split()[0] for change in bed.changes] == ["delete", "start"]
