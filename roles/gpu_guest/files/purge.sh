@@ -4,7 +4,7 @@ export LC_ALL DEBIAN_FRONTEND
 plan=$(apt-get -s purge "$@") || { echo "$plan"; exit 1; }
 # The indented lines below this sentence name everything that would go; a purged package has a star behind its name.
 others=
-for name in $(echo "$plan" | sed -n '/^The following packages will be REMOVED:/,/^[^ T]/{s/^  *//p;}' | tr -d '*'); do
+for name in $(echo "$plan" | awk '/^[^ ]/ { removed = /^The following packages will be REMOVED:/ } /^ / && removed' | tr -d '*'); do
     case " $* " in *" ${name%%:*} "*) ;; *) others="$others $name" ;; esac
 done
 if [ -n "$others" ]; then

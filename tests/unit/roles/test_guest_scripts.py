@@ -1,0 +1,91 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The two shell scripts of the Linux side, run by the real /bin/sh: what they see, and that nothing but the named packages is purged."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROLES = Path(__file__).parents[3] / "roles"
+PURGE = (ROLES / "gpu_guest" / "files" / "purge.sh").read_text()
+OBSERVE = (ROLES / "distro" / "files" / "observe.sh").read_text()
+
+# The plan as apt-get 2.7 prints it, before the question or with -s.
+PLAN = """Reading package lists...
+Building dependency tree...
+Reading state information...
+The following packages were automatically installed and are no longer required:
+  libfoo1 libbar2
+Use 'sudo apt autoremove' to remove them.
+The following packages will be REMOVED:
+  {removed}
+The following held packages will be changed:
+  libbaz3
+0 upgraded, 0 newly installed, 2 to remove and 3 not upgraded.
+"""
+
+
+def purge(tmp_path: Path, plan: str, names: str = "libnvidia-compute-550 nvidia-utils-550") -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    """The script with an apt-get that prints the plan; what was run, in order."""
+    log = tmp_path / "log"
+    (tmp_path / "plan").write_text(plan)
+    for program in ("apt-get", "ldconfig"):
+        file = tmp_path / program
+        file.write_text(f'#!/bin/sh\necho "{program} $*" >> {log}\n[ "$1" != -s ] || cat {tmp_path}/plan\n')
+        file.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    ended = subprocess.run(["/bin/sh", "-c", f"set -- {names}\n{PURGE}"], capture_output=True, text=True, env=environment, check=False)
+    return ended, log.read_text().splitlines()
+
+
+def test_exactly_the_named_packages_are_purged(tmp_path: Path) -> None:
+    ended, ran = purge(tmp_path, PLAN.format(removed="libnvidia-compute-550* nvidia-utils-550*"))
+    assert ended.returncode == 0
+    assert ran == ["apt-get -s purge libnvidia-compute-550 nvidia-utils-550", "apt-get -y purge libnvidia-compute-550 nvidia-utils-550", "ldconfig "]
+
+
+@pytest.mark.parametrize(
+    "removed",
+    ["libnvidia-compute-550* nvidia-cuda-toolkit* nvidia-utils-550*", "libnvidia-compute-550* nvidia-utils-550*\n  nvidia-cuda-toolkit*"],
+)
+def test_nothing_is_purged_when_more_would_go(tmp_path: Path, removed: str) -> None:
+    ended, ran = purge(tmp_path, PLAN.format(removed=removed))
+    assert ended.returncode == 1
+    assert "these packages would go as well: nvidia-cuda-toolkit." in ended.stderr
+    assert ran == ["apt-get -s purge libnvidia-compute-550 nvidia-utils-550"]
+
+
+def test_a_foreign_architecture_is_the_same_package(tmp_path: Path) -> None:
+    ended, ran = purge(tmp_path, PLAN.format(removed="libnvidia-compute-550:i386*"), "libnvidia-compute-550")
+    assert (ended.returncode, len(ran)) == (0, 3)
+
+
+def observe(user: str, venv: str) -> dict[str, str]:
+    ended = subprocess.run(["/bin/sh", "-c", f"user={user} venv={venv}\n{OBSERVE}"], capture_output=True, text=True, check=True)
+    assert ended.stderr == ""
+    return dict(line.split("=", 1) for line in ended.stdout.splitlines())
+
+
+def test_observe_a_prepared_place(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").symlink_to("/bin/sh")
+    (tmp_path / "lib/python3.12/site-packages/kubernetes-31.0.0.dist-info").mkdir(parents=True)
+    seen = observe("root", str(tmp_path))
+    assert set(seen) == {"whoami", "wsl", "python", "venv_module", "apt", "user", "groups", "docker_group", "client"}
+    assert (seen["user"], seen["client"]) == ("0", "31.0.0")
+    assert "root" in seen["groups"].split()
+
+
+def test_observe_a_bare_place(tmp_path: Path) -> None:
+    seen = observe("nobody-has-this-name", str(tmp_path))
+    assert (seen["user"], seen["groups"], seen["client"]) == ("", "", "")
+
+
+def test_a_client_without_its_python_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "lib/python3.12/site-packages/kubernetes-31.0.0.dist-info").mkdir(parents=True)
+    assert observe("root", str(tmp_path))["client"] == ""
