@@ -305,32 +305,40 @@ def execute(call: Call, name: str, command: list[str]) -> int:
 
 def node_command(call: Call, name: str, item: dict[str, Any], command: list[str]) -> int:
     """A command in the node. What is there follows how the container was made and the cluster's knobs."""
-    if command[:2] in (["sh", "-c"], ["/bin/sh", "-c"], ["bash", "-c"]) and len(command) == 3:
-        words = command[2].split()
-        if set(command[2]) & set(";&|<>$`\"'"):
-            call.unknown(f"in the node: {command[2]}")
-        command = words
+    command = _without_shell(call, command)
     program, arguments = command[0], command[1:]
-    if program in ("true", "/bin/true"):
-        return 0
-    if program == "echo":
-        call.out(" ".join(arguments) + "\n")
-        return 0
-    if program == "cat" and arguments == ["/etc/docker/daemon.json"]:
-        call.out(daemon_json(call, item))
-        return 0
     if program == "ls":
         return _ls(call, item, [argument for argument in arguments if not argument.startswith("-")], "-d" in arguments)
     if program in ("nvidia-smi", "/usr/bin/nvidia-smi", "/usr/lib/wsl/lib/nvidia-smi"):
         return _node_nvidia_smi(call, name, item, program, arguments)
-    if program == "journalctl" and arguments[:2] == ["-u", "kubelet"]:
-        call.out(_kubelet_journal(name, item))
-        return 0
-    if program == "docker" and arguments[:1] == ["info"] and "{{.CgroupDriver}}" in arguments:
-        call.out("cgroupfs\n")
-        return 0
     if program == "test" and len(arguments) == 2 and arguments[0] in ("-e", "-f", "-c"):
         return 0 if arguments[1] in _node_files(call, item) else 1
+    call.out(_node_text(call, name, item, command))
+    return 0
+
+
+def _without_shell(call: Call, command: list[str]) -> list[str]:
+    """`sh -c` of plain words is those words; more of a shell is not imitated."""
+    if len(command) != 3 or command[:2] not in (["sh", "-c"], ["/bin/sh", "-c"], ["bash", "-c"]):
+        return command
+    if set(command[2]) & set(";&|<>$`\"'"):
+        call.unknown(f"in the node: {command[2]}")
+    return command[2].split()
+
+
+def _node_text(call: Call, name: str, item: dict[str, Any], command: list[str]) -> str:
+    """What programs of the node print that cannot fail."""
+    program, arguments = command[0], command[1:]
+    if program in ("true", "/bin/true"):
+        return ""
+    if program == "echo":
+        return " ".join(arguments) + "\n"
+    if program == "cat" and arguments == ["/etc/docker/daemon.json"]:
+        return daemon_json(call, item)
+    if program == "journalctl" and arguments[:2] == ["-u", "kubelet"]:
+        return _kubelet_journal(name, item)
+    if program == "docker" and arguments[:1] == ["info"] and "{{.CgroupDriver}}" in arguments:
+        return "cgroupfs\n"
     return call.unknown(f"in the node: {' '.join(command)}")
 
 
