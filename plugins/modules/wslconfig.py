@@ -75,6 +75,7 @@ attributes:
     support: partial
     details: On Windows everything is done by the action plugin; on Linux it runs the module.
   platform:
+    support: full
     platforms: windows, posix
     details: Over a Windows connection C(.wslconfig) is edited, over P(gpudev.workstation.wsl#connection) or any Linux connection a file there.
 extends_documentation_fragment:

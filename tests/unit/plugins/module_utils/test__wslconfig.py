@@ -189,9 +189,9 @@ def test_what_wsl_could_not_read_back_is_refused(value: str) -> None:
 # Property: an edit shows, and nothing else changed.
 
 LINES = st.sampled_from(
-    ["[wsl2]", "[experimental] # x", "[ wsl2]", "[foo ]", "memory=8GB # half", " swap = 0", "gpuSupport=false", "sparseVhd=true", "memory=4GB", "; old", "# note",
-     "", "foo", "kernelCommandLine=a \\", "swapFile=C:\\temp\\x", 'kernelCommandLine="a', "gpu=true", "[user]", "default=dev", "[boot]", "systemd=true",
-     "command=echo \\", "networkingMode=nat", "\x1a", "kernel=C:\\\\é", "a\\"]
+    ["[wsl2]", "[experimental] # x", "[ wsl2]", "[foo ]", "memory=8GB # half", " swap = 0", "gpuSupport=false", "sparseVhd=true", "memory=4GB",
+     "; old", "# note", "", "foo", "kernelCommandLine=a \\", "swapFile=C:\\temp\\x", 'kernelCommandLine="a', "gpu=true", "[user]", "default=dev",
+     "[boot]", "systemd=true", "command=echo \\", "networkingMode=nat", "\x1a", "kernel=C:\\\\é", "a\\"]
 )  # fmt: skip
 FILES = st.builds(
     lambda lines, end, final: end.join(lines) + (end if final else ""), st.lists(LINES, max_size=12), st.sampled_from(["\n", "\r\n"]), st.booleans()
