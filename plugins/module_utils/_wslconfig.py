@@ -109,6 +109,8 @@ class Parsed:
     end: int = 0
     # A place at which new text would be misread or never reached: the line at which WSL gives up or whose last character is a backslash.
     barrier: int | None = None
+    # The last line ends in a backslash and a line end, so that it would be continued by whatever is added.
+    open_end: bool = False
 
     def warnings(self, path: str) -> list[str]:
         return [remark.text(path) for remark in self.remarks]
@@ -392,6 +394,7 @@ class _Value:
         if character in ("\n", "\r"):
             # Both are skipped: with LF the value goes on, with CR (CRLF in wsl.conf) the LF behind it ends the value.
             parser.number += 1
+            parser.result.open_end = not parser.peek()
         elif character in ESCAPES:
             self.value += ESCAPES[character].encode("ascii")
         elif not character and parser.kind == WSL_CONF:
@@ -525,27 +528,26 @@ def _add(text: str, parsed: Parsed, name: str, written: str, kind: str) -> str:
     home = next((known for known in parsed.sections if known.name.lower() == section.lower()), None)
     if home is not None:
         place = home.insert if parsed.barrier is None else min(home.insert, max(parsed.barrier, home.start))
-        return _inserted(text, place, f"{word}={written}{end}", end)
+        return _inserted(text, place, f"{word}={written}{end}", end, parsed.open_end and place >= parsed.end)
     block = f"[{section}]{end}{word}={written}{end}"
     if parsed.barrier is not None:
-        place = max((known.start for known in parsed.sections if known.start <= parsed.barrier), default=_beginning(text, kind))
+        # Before the header of the section in question, so that its keys stay in it.
+        place = max((known.start for known in parsed.sections if known.start <= parsed.barrier), default=parsed.barrier)
         return _inserted(text, place, block + end, end)
-    before = text[: parsed.end]
+    before = _ended(text[: parsed.end], end) + (end if parsed.open_end else "")
     gap = end if before.strip(UTF8_MARK) and not before.endswith(("\n\n", "\r\n\r\n")) else ""
-    if before.strip(UTF8_MARK) and not before.endswith(("\n", "\r")):
-        gap = end + gap
     return before + gap + block + text[parsed.end :]
 
 
-def _beginning(text: str, kind: str) -> int:
-    return len(UTF8_MARK) if kind == WSLCONFIG and text.startswith(UTF8_MARK) else 0
+def _ended(text: str, end: str) -> str:
+    """The text with an end of its last line. A lone CR is none: it neither ends a comment nor keeps a backslash from continuing the line."""
+    if not text.strip(UTF8_MARK) or text.endswith("\n"):
+        return text
+    return text + ("\n\n" if text.endswith("\r") else end)
 
 
-def _inserted(text: str, place: int, block: str, end: str) -> str:
-    before = text[:place]
-    if before.strip(UTF8_MARK) and not before.endswith(("\n", "\r")):
-        before += end
-    return before + block + text[place:]
+def _inserted(text: str, place: int, block: str, end: str, continued: bool = False) -> str:
+    return _ended(text[:place], end) + (end if continued else "") + block + text[place:]
 
 
 def remove_key(text: str, name: str, kind: str = WSLCONFIG) -> str:

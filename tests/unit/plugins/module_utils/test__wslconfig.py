@@ -155,6 +155,9 @@ KEEPS = [
     ("new section", "[experimental]\nsparseVhd=true", "wsl2.memory", "16GB", "[experimental]\nsparseVhd=true\n\n[wsl2]\nmemory=16GB\n"),
     ("foreign keys", "[tool]\nx=1\n[wsl2]\nfoo=2\n", "wsl2.memory", "16GB", "[tool]\nx=1\n[wsl2]\nfoo=2\nmemory=16GB\n"),
     ("a path", "", "wsl2.swapFile", "C:\\temp\\new swap.vhdx", "[wsl2]\r\nswapFile=C:\\\\temp\\\\new swap.vhdx\r\n"),
+    ("after a continued last line", "[wsl2]\nkernelCommandLine=a \\\n", "wsl2.memory", "16GB", "[wsl2]\nkernelCommandLine=a \\\n\nmemory=16GB\n"),
+    ("after a lone carriage return", "[wsl2]\r# x\r", "wsl2.memory", "16GB", "[wsl2]\r\n\nmemory=16GB\n# x\r"),
+    ("before a backslash at the end", "memory=8GB\nfoo=\\", "wsl2.swap", 0, "memory=8GB\n[wsl2]\nswap=0\n\nfoo=\\"),
     ("ports", "", "experimental.ignoredPorts", [80, 443], "[experimental]\r\nignoredPorts=80,443\r\n"),
 ]
 
@@ -194,7 +197,7 @@ LINES = st.sampled_from(
      "[boot]", "systemd=true", "command=echo \\", "networkingMode=nat", "\x1a", "kernel=C:\\\\é", "a\\"]
 )  # fmt: skip
 FILES = st.builds(
-    lambda lines, end, final: end.join(lines) + (end if final else ""), st.lists(LINES, max_size=12), st.sampled_from(["\n", "\r\n"]), st.booleans()
+    lambda lines, end, final: end.join(lines) + (end if final else ""), st.lists(LINES, max_size=12), st.sampled_from(["\n", "\r\n", "\r"]), st.booleans()
 )
 EDITS = {
     WSLCONFIG: [("wsl2.memory", "16GB"), ("wsl2.gpuSupport", True), ("experimental.sparseVhd", False), ("wsl2.networkingMode", "Mirrored"),
