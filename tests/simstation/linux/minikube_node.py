@@ -77,6 +77,21 @@ def run(station: Station, home: Home, name: str) -> None:
         item["ports"][f"{API_PORT}/tcp"] = port
 
 
+def apply_network(station: Station, name: str) -> None:
+    """Each start applies the cluster's network configuration again, so a node that was NotReady for want of it gets ready.
+
+    SIMULATED: read in minikube's source, not recorded; the knob `node_ready_stays_false` is for a node that has another reason.
+    """
+    with station.changed() as state:
+        knobs = state["clusters"].get(name, {}).get("knobs", {})
+        if knobs.get("node_ready") is not False or knobs.get("node_ready_stays_false"):
+            return
+        knobs["node_ready"] = True
+    cluster = clusters.existing(station, name)
+    if cluster is not None:
+        cluster.look()
+
+
 def halt(station: Station, name: str) -> None:
     """The container has ended, and everything in it."""
     clusters.stop(station, name)

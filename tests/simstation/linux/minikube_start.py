@@ -303,6 +303,7 @@ class Start:
             minikube_node.halt(station, name)  # the inner docker is restarted, and every pod with it
             self.call.pause(1)
         minikube_node.run(station, self.home, name)
+        minikube_node.apply_network(station, name)
         self._write_kubeconfig(item)
         self.home.save(name, config)
         self.out.step(17, "Verifying Kubernetes components...")
