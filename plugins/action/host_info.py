@@ -60,10 +60,12 @@ class ActionModule(WindowsAction):
         windows, driver, wsl = _windows.windows(seen), _windows_driver.nvidia_driver(seen), _wsl.wsl(seen)
         desktop = _docker_desktop.docker_desktop(seen)
         release = _docker_desktop.release_findings(desktop, arguments["min_docker_desktop_version"], driver.driver_version)
+        silent = _docker_desktop.silent_layer(desktop, user.wanted, bool(user.logged_on))
         layers = [
             _windows.windows_layer(windows, user, arguments["min_build"]),
             _windows_driver.nvidia_driver_layer(driver, windows.is_windows_11, arguments["min_driver_version"]),
             _wsl.wsl_layer(wsl, arguments["distribution"], user.connected, arguments["min_wsl_version"]),
+            *([silent] if silent else []),
         ]
         facts = {
             "windows": windows.as_dict(),

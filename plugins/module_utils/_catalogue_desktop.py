@@ -130,4 +130,11 @@ ENTRIES: t.Tuple[Entry, ...] = (
         remedy="Look at Docker Desktop on the desktop of the workstation: settings that an administrator has locked cannot be changed in the file.",
         reference="https://docs.docker.com/enterprise/security/hardened-desktop/settings-management/",
     ),
+    Entry(
+        code="DESKTOP-016",
+        layer="docker",
+        cause="Docker Desktop {version} is installed, but its engine does not answer.",
+        remedy="Start Docker Desktop in the Windows session of {user}, or run site.yml, which does so. It shows the reason in its window when it cannot start.",
+        reference=_INTERACTIVE,
+    ),
 )

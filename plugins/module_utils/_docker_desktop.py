@@ -16,7 +16,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue impo
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_desktop import ENTRIES
 from ansible_collections.gpudev.workstation.plugins.module_utils._console import Native
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer, Item, cim, file, native, registry
-from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Finding
+from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Finding, Layer
 from ansible_collections.gpudev.workstation.plugins.module_utils._versions import numbers, older
 from ansible_collections.gpudev.workstation.plugins.module_utils._windows_user import Seen
 
@@ -219,3 +219,13 @@ def release_findings(found: DockerDesktop, minimum: str, driver: str) -> t.List[
         entry = CATALOGUE["DESKTOP-008"].finding(f"Docker Desktop {found.version}", version=found.version, defect=known[0])
         findings.append(Finding(**{**entry.as_dict(), "reference": known[1]}))
     return findings
+
+
+def silent_layer(found: DockerDesktop, user: str, logged_on: bool) -> t.Optional[Layer]:
+    """Why no engine will answer in the distribution, where that is to be seen from Windows; nothing when it runs or is not the engine in use."""
+    if found.running or not found.installed:
+        return None
+    entry = CATALOGUE["DESKTOP-016" if logged_on else "DESKTOP-005"]
+    finding = entry.finding(found.engine_told, version=found.version, user=user)
+    summary = f"Docker Desktop {found.version} is installed and does not run" + ("" if logged_on else ", and nobody is logged on to start it")
+    return Layer("docker", entry.status or "broken", summary, found.as_dict(), [finding])

@@ -20,6 +20,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._layers import 
     DRIFT,
     LAYERS,
     NOT_APPLICABLE,
+    OK,
     SKIPPED,
     UNKNOWN,
     UNREACHABLE,
@@ -53,12 +54,14 @@ class Chain:
             self.pending += [f"{layer.layer}: {layer.summary}" for layer in told if layer.status in (DRIFT, CHANGED)]
 
     def _put(self, layer: Layer) -> None:
-        """The last word on a layer stands, but a change made earlier in the run is still a change."""
+        """The last word on a layer stands; but a change made earlier in the run is still a change, and the first cause found is still the cause."""
         earlier = next((known for known in self.layers if known.layer == layer.layer), None)
         if earlier is not None:
             self.layers.remove(earlier)
-            if layer.status == "ok" and earlier.status in (CHANGED, DRIFT):
-                layer = Layer(layer.layer, earlier.status, f"{earlier.summary}; now: {layer.summary}", {**earlier.facts, **layer.facts}, layer.findings)
+            if earlier.status in (CHANGED, DRIFT) and layer.status in (OK, CHANGED, DRIFT):
+                layer = _joined(earlier, layer)
+            elif earlier.stops and layer.stops:
+                layer = Layer(layer.layer, earlier.status, earlier.summary, {**layer.facts, **earlier.facts}, [*earlier.findings, *layer.findings])
         self.layers.append(layer)
         self.layers.sort(key=lambda known: LAYERS.index(known.layer))
 
@@ -86,6 +89,12 @@ class Chain:
         for layer in chain:
             lines += [f"  {finding.severity}: {finding.sentence()} ({finding.reference})" for finding in layer.findings]
         return lines
+
+
+def _joined(earlier: Layer, later: Layer) -> Layer:
+    status, between = (earlier.status, "; now: ") if later.status == OK else (later.status, "; ")
+    summary = earlier.summary if later.summary in earlier.summary else f"{earlier.summary}{between}{later.summary}"
+    return Layer(later.layer, status, summary, {**earlier.facts, **later.facts}, later.findings)
 
 
 def _spoken_for(registered: t.Mapping[str, t.Any], about: t.Sequence[str]) -> list[Layer]:

@@ -24,6 +24,13 @@ def test_the_last_word_on_a_layer_stands_but_a_change_stays_a_change() -> None:
     assert chain.verdict(False) == "stops at wsl: broken"
 
 
+def test_the_first_cause_of_a_broken_layer_stays_its_cause() -> None:
+    chain = Chain()
+    chain.add({"layers": [layer("docker", "needs_logon", "nobody is there")]}, [], check_mode=False)
+    chain.add({"layers": [layer("docker", "broken", "only the stub answers")]}, [], check_mode=False)
+    assert chain.verdict(False) == "stops at docker: needs_logon"
+
+
 def test_check_mode_remembers_what_would_have_changed() -> None:
     chain = Chain()
     chain.add({"layers": [layer("wsl", "drift", "gpuSupport")], "changed": True}, [], check_mode=True)
