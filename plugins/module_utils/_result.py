@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.gpudev.workstation.plugins.module_utils._layers import NEEDS_CONSENT, NEEDS_LOGON, NEEDS_REBOOT, Layer, first_broken
+from ansible_collections.gpudev.workstation.plugins.module_utils._layers import NEEDS_CONSENT, NEEDS_LOGON, NEEDS_REBOOT, SKIPPED, Layer, first_broken
 
 # In check mode these say what a real run would ask for: a prediction, not a failure.
 PREDICTIONS = frozenset((NEEDS_CONSENT, NEEDS_LOGON, NEEDS_REBOOT))
@@ -22,9 +22,15 @@ def result(
     check_mode: bool,
     diff: t.Mapping[str, t.Any] | None = None,
     read_only: bool = False,
+    awaiting: t.Sequence[str] = (),
     **returned: t.Any,
 ) -> dict[str, t.Any]:
-    """The result of a task. It has `failed` and `msg` when a layer stops the chain, unless the task only looks (`read_only`)."""
+    """The result of a task. It has `failed` and `msg` when a layer stops the chain, unless the task only looks (`read_only`).
+
+    In check mode a layer behind changes that were only predicted (`awaiting`) cannot be blamed for being broken now.
+    """
+    if check_mode and awaiting:
+        layers = [_not_judged_yet(layer, awaiting) for layer in layers]
     answer: dict[str, t.Any] = {**returned, "changed": changed, "layers": [layer.as_dict() for layer in layers]}
     if diff is not None:
         answer["diff"] = dict(diff)
@@ -33,6 +39,12 @@ def result(
         answer["failed"] = True
         answer["msg"] = stopping.message()
     return answer
+
+
+def _not_judged_yet(layer: Layer, awaiting: t.Sequence[str]) -> Layer:
+    if not layer.stops or layer.status in PREDICTIONS:
+        return layer
+    return Layer(layer.layer, SKIPPED, f"cannot be judged yet: {', '.join(awaiting)}; now it is {layer.status}: {layer.summary}", layer.facts, layer.findings)
 
 
 def conclude(module: t.Any, answer: dict[str, t.Any]) -> t.NoReturn:

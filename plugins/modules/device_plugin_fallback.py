@@ -367,7 +367,7 @@ def converge(kube: Api, params: dict[str, t.Any], check_mode: bool, every: float
     except KubeError as error:
         layer = cannot_look_yet(params, check_mode, error) or layer_of_error(error, params["context"])
     diff = {"before": fallback.before, "after": fallback.after, "before_header": "device plugin", "after_header": "device plugin"}
-    return result([layer], bool(fallback.actions), check_mode, diff, actions=fallback.actions, **layer.facts)
+    return result([layer], bool(fallback.actions), check_mode, diff, awaiting=params["awaiting"], actions=fallback.actions, **layer.facts)
 
 
 def main() -> None:

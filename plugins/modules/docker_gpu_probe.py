@@ -154,7 +154,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.gpudev.workstation.plugins.module_utils._docker_probe import DEFAULT_IMAGE, Outcome, Probe, look_at_engine, run_probe
-from ansible_collections.gpudev.workstation.plugins.module_utils._layers import SKIPPED, skipped
+from ansible_collections.gpudev.workstation.plugins.module_utils._layers import GOES_ON, SKIPPED, skipped
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import conclude, result
 from ansible_collections.gpudev.workstation.plugins.module_utils._runner import LocalRunner, Runner
 
@@ -200,11 +200,12 @@ class Manager:
         if engine.layer.stops and self.awaiting:
             engine.layer = skipped("docker", f"cannot be looked at yet: {', '.join(self.awaiting)}")
             gpu.layer = skipped("docker_gpu", engine.layer.summary)
-        would_pull = self.check_mode and gpu.layer.status == SKIPPED and self.wanted and not engine.layer.stops and engine.engine is not None
+        would_pull = self.check_mode and gpu.layer.status == SKIPPED and self.wanted and engine.layer.status in GOES_ON
         return result(
             [engine.layer, gpu.layer],
             changed=(gpu.pulled and self.probe.pull != "always") or would_pull,
             check_mode=self.check_mode,
+            awaiting=self.awaiting,
             engine=engine.engine.as_dict() if engine.engine else {},
             gpus=[found.as_dict() for found in gpu.gpus],
             image=self.probe.image,

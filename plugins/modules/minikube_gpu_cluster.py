@@ -430,7 +430,7 @@ class Manager:
                 returned["before"] = seen.look.profile.as_dict()
         diff = self._diff(seen, changed) if seen is not None else None
         returned.update(kubeconfig=self.tools.kubeconfig_path(), context=self.wanted.name)
-        return result([layer], changed, self.check_mode, diff=diff, **returned)
+        return result([layer], changed, self.check_mode, diff=diff, awaiting=self.awaiting, **returned)
 
     def _diff(self, seen: Assessment, changed: bool) -> dict[str, t.Any]:
         before: dict[str, t.Any] = {"state": seen.state}

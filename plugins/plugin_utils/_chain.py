@@ -30,8 +30,11 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._layers import 
     layer_from_dict,
     skipped,
 )
+from ansible_collections.gpudev.workstation.plugins.module_utils._result import PREDICTIONS
 
 REPORT_SCHEMA = 1
+# What a check-mode run leaves undone for the layers behind it.
+PENDING = frozenset((DRIFT, CHANGED)) | PREDICTIONS
 
 
 class Chain:
@@ -50,15 +53,17 @@ class Chain:
         told = [layer_from_dict(layer) for layer in registered.get("layers", [])] or _spoken_for(registered, about)
         for layer in told:
             self._put(layer)
-        if check_mode and registered.get("changed"):
-            self.pending += [f"{layer.layer}: {layer.summary}" for layer in told if layer.status in (DRIFT, CHANGED)]
+        if check_mode:
+            self.pending += [f"{layer.layer}: {layer.summary}" for layer in told if layer.status in PENDING]
 
     def _put(self, layer: Layer) -> None:
         """The last word on a layer stands; but a change made earlier in the run is still a change, and the first cause found is still the cause."""
         earlier = next((known for known in self.layers if known.layer == layer.layer), None)
         if earlier is not None:
             self.layers.remove(earlier)
-            if earlier.status in (CHANGED, DRIFT) and layer.status in (OK, CHANGED, DRIFT):
+            if layer.status == SKIPPED:
+                layer = earlier
+            elif earlier.status in (CHANGED, DRIFT) and layer.status in (OK, CHANGED, DRIFT):
                 layer = _joined(earlier, layer)
             elif earlier.stops and layer.stops:
                 layer = Layer(layer.layer, earlier.status, earlier.summary, {**layer.facts, **earlier.facts}, [*earlier.findings, *layer.findings])

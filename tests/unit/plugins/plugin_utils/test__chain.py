@@ -38,6 +38,13 @@ def test_check_mode_remembers_what_would_have_changed() -> None:
     assert chain.verdict(True).startswith("would change: wsl")
 
 
+def test_what_could_not_be_looked_at_does_not_hide_what_is_known() -> None:
+    chain = Chain()
+    chain.add({"layers": [layer("docker", "drift", "would be installed")], "changed": True}, [], check_mode=True)
+    chain.add({"layers": [layer("docker", "skipped", "cannot be looked at yet")]}, [], check_mode=True)
+    assert [(known.status, known.summary) for known in chain.layers] == [("drift", "would be installed")]
+
+
 def test_tasks_that_say_nothing_are_spoken_for() -> None:
     chain = Chain()
     chain.add({"unreachable": True, "msg": "no route"}, ["distro", "docker"], check_mode=False)
