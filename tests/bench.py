@@ -28,7 +28,8 @@ class Cost:
     def line(self) -> str:
         bound = BOUNDS.get(self.name)
         promise = f"<= {bound}: {'kept' if self.requests <= bound else 'BROKEN'}" if bound else ""
-        return f"{self.name:<24} {self.requests:>9.0f} {self.bytes_up / 1000:>9.0f} {self.bytes_down / 1000:>9.0f} {self.seconds:>8.1f} {self.changed:>8}  {promise}"
+        wire = f"{self.requests:>9.0f} {self.bytes_up / 1000:>9.0f} {self.bytes_down / 1000:>9.0f}"
+        return f"{self.name:<24} {wire} {self.seconds:>8.1f} {self.changed:>8}  {promise}"
 
     @property
     def kept(self) -> bool:

@@ -25,6 +25,7 @@ attributes:
   idempotent:
     support: full
   platform:
+    support: full
     platforms: all
     details: Runs on the controller.
   action:

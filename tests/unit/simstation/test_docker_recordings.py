@@ -88,7 +88,9 @@ def test_templates(bed: Bed) -> None:
     assert bed.docker("info", "--format", "{{.DefaultRuntime}}")[1] == recorded("info_templates", "info", "--format", "{{.DefaultRuntime}}")["stdout"]
 
 
-@pytest.mark.parametrize("arguments", [("version", "--format", "json"), ("info", "--format", "json"), ("info", "--format", "{{.CgroupDriver}}"), ("image", "ls")])
+@pytest.mark.parametrize("arguments", [
+    ("version", "--format", "json"), ("info", "--format", "json"), ("info", "--format", "{{.CgroupDriver}}"), ("image", "ls"),
+])
 def test_engine_not_reachable(bed: Bed, arguments: tuple[str, ...]) -> None:
     theirs = recorded("daemon_not_running", *arguments)
     code, out, error = bed.run("docker", *arguments, env=theirs["env"])
@@ -124,7 +126,9 @@ def test_no_gpu_without_the_flag(bed: Bed) -> None:
     assert 'exec: "nvidia-smi": executable file not found in $PATH' in error
 
 
-@pytest.mark.parametrize(("trouble", "recording"), [("no_hook", "gpus_no_hook"), ("old_cuda", "gpus_stub_cuda"), ("no_library", "gpus_stub_nodriver"), ("no_smi", "gpus_stub_nosmi")])
+@pytest.mark.parametrize(("trouble", "recording"), [
+    ("no_hook", "gpus_no_hook"), ("old_cuda", "gpus_stub_cuda"), ("no_library", "gpus_stub_nodriver"), ("no_smi", "gpus_stub_nosmi"),
+])
 def test_gpu_trouble(bed: Bed, trouble: str, recording: str) -> None:
     """Exit code and the part of the message that the collection's findings go by."""
     bed.station.state["docker"]["gpu"] = trouble
@@ -198,6 +202,8 @@ def test_killed_first_start_is_left_half_made(tmp_path: Path) -> None:
         time.sleep(0.2)
         code, out, _error = bed.run("minikube", "status", "-o", "json")
         assert code == 6
-        assert json.loads(out) == {"Name": "minikube", "Host": "Running", "Kubelet": "Stopped", "APIServer": "Stopped", "Kubeconfig": "Misconfigured", "Worker": False}
+        assert json.loads(out) == {
+            "Name": "minikube", "Host": "Running", "Kubelet": "Stopped", "APIServer": "Stopped", "Kubeconfig": "Misconfigured", "Worker": False,
+        }
     finally:
         bed.close()
