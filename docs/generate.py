@@ -12,7 +12,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY / "tests"))
 
-import conftest  # noqa: E402,F401  makes ansible_collections.gpudev.workstation importable
+importlib.import_module("conftest")  # makes ansible_collections.gpudev.workstation importable
 
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import Entry  # noqa: E402
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import LAYERS  # noqa: E402

@@ -67,7 +67,7 @@ def put_conflicting_libraries(present: bool, usr: Path) -> None:
     directory = usr / CONFLICT_DIRECTORY
     smi = usr / "bin" / "nvidia-smi"
     for name in CONFLICTING:
-        link = directory / (name.split(".so.")[0] + ".so.1")
+        link = directory / (name.partition(".so.")[0] + ".so.1")
         for file in (directory / name, link):
             file.unlink(missing_ok=True)
         if present:

@@ -126,7 +126,7 @@ class Api:
     # --- what is not an object ---
 
     def _health(self, request: Request, path: str) -> Answer:
-        endpoint, _, check = path[1:].partition("/")
+        endpoint, _slash, check = path[1:].partition("/")
         failed = health.failing(self.progress())
         if failed and request.user.anonymous:
             raise access.refuse_path(request.user, path)
@@ -356,7 +356,7 @@ class Api:
         return Answer(200, "text/plain", stream=self.logs.read(pod, request.query))
 
     def _review(self, request: Request) -> Answer:
-        review, _ = self._decoded(request, REVIEW)
+        review, _headers = self._decoded(request, REVIEW)
         wanted = (review.get("spec") or {}).get("resourceAttributes") or {}
         full = "/".join(part for part in (wanted.get("resource", ""), wanted.get("subresource", "")) if part)
         asked = Attributes(wanted.get("verb", ""), wanted.get("group", ""), full, wanted.get("namespace", ""), wanted.get("name", ""))

@@ -467,12 +467,12 @@ class Kubelet:
 
 def _reference(image: str) -> tuple[str, str, str]:
     """(registry host, path, tag)"""
-    first, _, rest = image.partition("/")
+    first, _slash, rest = image.partition("/")
     host, path = (first, rest) if rest and ("." in first or ":" in first or first == "localhost") else ("registry-1.docker.io", image)
     if "@" in path:
         path, tag = path.split("@", 1)
         return host, path.split(":")[0], tag
-    name, _, tag = path.partition(":")
+    name, _colon, tag = path.partition(":")
     return host, name, tag or "latest"
 
 

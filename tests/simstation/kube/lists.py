@@ -74,7 +74,7 @@ def _as_of(store: Store, kind: Resource, namespace: str, revision: int) -> list[
             found.pop(_identity(event.item), None)
         else:
             found[_identity(event.item)] = event.previous
-    return [item for _, item in sorted(found.items()) if not namespace or item["metadata"].get("namespace") == namespace]
+    return [item for _key, item in sorted(found.items()) if not namespace or item["metadata"].get("namespace") == namespace]
 
 
 def _identity(item: Object) -> str:

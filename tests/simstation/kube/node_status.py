@@ -29,7 +29,7 @@ class NodeStatus:
         if wanted != (node["status"]["capacity"], node["status"]["allocatable"]):
             yield Step("node-resources", str(wanted), 0.3, self._write_resources)
         ready = bootstrap.READY if self.context.knobs.get("node_ready", True) else bootstrap.NOT_READY
-        current = next(entry for entry in node["status"]["conditions"] if entry["type"] == "Ready")
+        [current] = [entry for entry in node["status"]["conditions"] if entry["type"] == "Ready"]
         if (current["status"], current["reason"]) != ready[:2]:
             yield Step("node-ready", ready[1], 0.1, lambda: self._write_ready(*ready))
         for name, entry in device_plugin.devices(self.context).items():

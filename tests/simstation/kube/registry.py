@@ -55,7 +55,7 @@ class Registry:
         return seconds(self.clock())
 
     def suffix(self) -> str:
-        return "".join(self._random.choice(SUFFIX_LETTERS) for _ in range(5))
+        return "".join(self._random.choice(SUFFIX_LETTERS) for _letter in range(5))
 
     # --- create ---
 

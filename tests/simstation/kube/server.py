@@ -77,7 +77,7 @@ class Server:
     def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                connection, _ = listener.accept()
+                connection, _address = listener.accept()
             except OSError:
                 return
             if self.on_connect():

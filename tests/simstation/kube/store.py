@@ -63,7 +63,7 @@ def resources() -> dict[tuple[str, str, str], Resource]:
     for listing in discovery()["legacy"].values():
         if listing.get("kind") != "APIResourceList":
             continue
-        group, _, version = listing["groupVersion"].rpartition("/")
+        group, _slash, version = listing["groupVersion"].rpartition("/")
         for entry in listing["resources"]:
             if entry["name"] in IMITATED.get(group, []):
                 found[group, version, entry["name"]] = Resource(group, version, entry["name"], entry["kind"], entry["namespaced"])

@@ -359,7 +359,7 @@ class ControllerManager:
                 if found:
                     self.context.registry.delete(resource(key), name, entry["metadata"]["name"])
 
-        remaining = sorted({key.partition(".")[0] for key, _ in left})
+        remaining = sorted({key.partition(".")[0] for key, _item in left})
         if fresh:
             yield Step(f"namespace-{name}", f"clear-{len(fresh)}", 0.3, clear)
         elif left and not item["status"].get("conditions"):

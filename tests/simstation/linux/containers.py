@@ -62,7 +62,7 @@ GPU_TROUBLE = {
 }
 RECORDINGS = Path(__file__).resolve().parents[1] / "recordings" / "minikube"
 HANG_SECONDS = 600
-NODE_DAEMON = {
+NODE_DAEMON: dict[str, Any] = {
     "exec-opts": ["native.cgroupdriver={}"],
     "log-driver": "json-file",
     "log-opts": {"max-size": "100m"},
@@ -352,7 +352,7 @@ def _kubelet_journal(name: str, item: dict[str, Any]) -> str:
 
 def daemon_json(call: Call, item: dict[str, Any]) -> str:
     """recordings/minikube/node_daemon.json"""
-    data: dict[str, Any] = {**NODE_DAEMON, "exec-opts": [NODE_DAEMON["exec-opts"][0].format(desktop.engine(call.station)["cgroup_driver"])]}  # type: ignore[index]
+    data = {**NODE_DAEMON, "exec-opts": [NODE_DAEMON["exec-opts"][0].format(desktop.engine(call.station)["cgroup_driver"])]}
     return json.dumps({**data, **(NVIDIA_RUNTIME if item.get("gpus") else {})}, separators=(",", ":"))
 
 

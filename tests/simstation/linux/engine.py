@@ -279,10 +279,15 @@ def container_details(name: str, item: dict[str, Any]) -> dict[str, Any]:
             "Runtime": "runc",
             "Memory": item.get("memory", 0), "NanoCpus": item.get("nano_cpus", 0), "Devices": [], "DeviceRequests": requests,
         },
-        "Mounts": [{"Type": "volume", "Name": name, "Source": f"/var/lib/docker/volumes/{name}/_data", "Destination": "/var", "Driver": "local",
-        "RW": True}] if item.get("node") else [],
-        "Config": {"Hostname": name, "Env": item.get("env", []), "Cmd": None if item.get("node") else item["command"], "Image": item["image"],
-        "Labels": item.get("labels", {})},
-        "NetworkSettings": {"Ports": ports, "Networks": {name: {"IPAddress": item.get("ip", "") if running else "",
-        "Gateway": "192.168.49.1"}} if item.get("node") else {}},
+        "Mounts": [
+            {"Type": "volume", "Name": name, "Source": f"/var/lib/docker/volumes/{name}/_data", "Destination": "/var", "Driver": "local", "RW": True},
+        ] if item.get("node") else [],
+        "Config": {
+            "Hostname": name, "Env": item.get("env", []), "Cmd": None if item.get("node") else item["command"], "Image": item["image"],
+            "Labels": item.get("labels", {}),
+        },
+        "NetworkSettings": {
+            "Ports": ports,
+            "Networks": {name: {"IPAddress": item.get("ip", "") if running else "", "Gateway": "192.168.49.1"}} if item.get("node") else {},
+        },
     }  # fmt: skip

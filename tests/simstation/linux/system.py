@@ -194,7 +194,7 @@ def ldconfig(call: Call) -> int:
         return 0
     if words not in (["-p"], ["--print-cache"]):
         call.unknown()
-    entries = [(name.split(".so.")[0] + ".so.1", "/lib/x86_64-linux-gnu") for name in wsl_files.CONFLICTING] if conflict else []
+    entries = [(name.partition(".so.")[0] + ".so.1", "/lib/x86_64-linux-gnu") for name in wsl_files.CONFLICTING] if conflict else []
     if gpu and configured:
         entries += [(name, "/usr/lib/wsl/lib") for name in wsl_files.LIBRARIES]
     entries += [("libc.so.6", "/lib/x86_64-linux-gnu"), ("libpthread.so.0", "/lib/x86_64-linux-gnu")]

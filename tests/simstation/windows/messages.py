@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import functools
+import json
 from pathlib import Path
 
-TEMPLATES = Path(__file__).resolve().parent.parent / "recordings" / "windows" / "wsl_l10n_templates.txt"
+TEMPLATES = Path(__file__).resolve().parent.parent / "recordings" / "windows" / "wsl_l10n_templates.json"
 
 ENGLISH = {
     "MessageNoDefaultDistro": (
@@ -61,17 +62,5 @@ def text(locale: str, name: str, *values: object) -> str:
 
 @functools.cache
 def templates() -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
-    name, lines = "", list[str]()
-    locale = ""
-    for line in [*TEMPLATES.read_text(encoding="utf-8").splitlines()[1:], "[]"]:
-        if line.startswith(("[", "-- ")):
-            if name:
-                found[locale][name] = "\n".join(lines)
-            name, lines = ("", []) if line.startswith("[") else (line[3:], [])
-            if line.startswith("["):
-                locale = line.strip("[]")
-                found.setdefault(locale, {})
-        else:
-            lines.append(line)
+    found: dict[str, dict[str, str]] = json.loads(TEMPLATES.read_text(encoding="utf-8"))["templates"]
     return found

@@ -99,7 +99,7 @@ BODIES: dict[str, Callable[[Task], Args]] = {
 
 def run(station: Station, user: str, fqcn: str, args: Args, check_mode: bool = False, diff: bool = False) -> Args:
     """The module's result; an unknown module is refused."""
-    namespace, _, name = fqcn.removesuffix(".ps1").rpartition(".")
+    namespace, _dot, name = fqcn.removesuffix(".ps1").rpartition(".")
     if namespace not in ("ansible.windows", "ansible_collections.ansible.windows.plugins.modules") or name not in SPECS:
         station.unknown("Windows module", fqcn)
     try:

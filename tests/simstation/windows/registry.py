@@ -139,7 +139,7 @@ def children(keys: dict[str, tuple[str, Values]], key: str) -> dict[str, Values]
     found: dict[str, Values] = {}
     for folded, (written, values) in keys.items():
         if folded.startswith(prefix):
-            name, _, deeper = written[len(prefix) :].partition("\\")
+            name, _backslash, deeper = written[len(prefix) :].partition("\\")
             if not deeper:
                 found[name] = values
             else:
@@ -308,7 +308,7 @@ def _lxss_of_user(state: State, user: str) -> dict[str, Values]:
 
 
 def _lxss_of_distro(name: str, distro: State, profile: str) -> Values:
-    flavor, _, os_version = name.lower().partition("-")
+    flavor, _dash, os_version = name.lower().partition("-")
     folder = f"{profile}\\AppData\\Local\\wsl\\{distro['guid']}"
     if distro.get("system"):
         folder = f"{profile}\\AppData\\Local\\Docker\\wsl\\main"

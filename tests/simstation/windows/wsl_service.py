@@ -182,7 +182,7 @@ def _list(station: Station, user: str, words: list[str]) -> str:
     if "running" in chosen:
         distros = [item for item in distros if item[1]["state"] == "Running"]
     if "quiet" in chosen:
-        return "".join(f"{name}\n" for name, _ in distros)
+        return "".join(f"{name}\n" for name, _distro in distros)
     if not distros:
         raise Refused(_line(station, "MessageNoRunningDistro" if "running" in chosen else "MessageNoDefaultDistro"), None)
     return _say(station, "MessageRegisteredDistrosHeader") + "".join(_list_line(station, name, distro) for name, distro in distros)
@@ -196,7 +196,7 @@ def _list_verbose(station: Station, distros: list[tuple[str, State]]) -> str:
     """Header and states are English everywhere."""
     if not distros:
         raise Refused(_line(station, "MessageNoDefaultDistro"), None)
-    width = max(len("NAME"), *(len(name) for name, _ in distros)) + 4
+    width = max(len("NAME"), *(len(name) for name, _distro in distros)) + 4
     lines = [f"  {'NAME':<{width}}{'STATE':<16}VERSION\n"]
     for name, distro in distros:
         mark = "*" if distro["guid"] == station.state["wsl"]["default"] else " "

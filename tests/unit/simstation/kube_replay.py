@@ -60,7 +60,7 @@ class World:
         self.settle()
 
     def settle(self) -> None:
-        for _ in range(MAX_STEPS):
+        for _step in range(MAX_STEPS):
             if not self.cluster.engine.next_step():
                 return
 
@@ -248,7 +248,7 @@ class Plan:
 def agree(world: World, exchange: dict[str, Any], ignore: tuple[str, ...]) -> list[str]:
     """Play one exchange; a GET is repeated, one controller step at a time, until the answer is the recorded one."""
     first: list[str] = []
-    for _ in range(MAX_STEPS):
+    for _step in range(MAX_STEPS):
         found = [entry for entry in compare(exchange, world.play(exchange)) if not any(part in entry for part in ignore)]
         first = first or found
         if not found:

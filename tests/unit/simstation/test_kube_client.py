@@ -310,7 +310,7 @@ def test_a_plugin_whose_nvml_fails_crashes_by_default(make: Callable[..., Lab]) 
     assert until(backing_off)[0].restartCount >= 1
     name = lab.plugin_pods()[0].metadata.name
     assert "nvml init failed: Not Supported" in lab.log(name, "kube-system", previous=True)
-    assert any(reason == "BackOff" for reason, _ in lab.events(name))
+    assert any(reason == "BackOff" for reason, _text in lab.events(name))
 
 
 def sliced(config: str) -> dict[str, Any]:
@@ -423,7 +423,7 @@ def test_a_node_that_is_not_ready_keeps_pods_away_until_it_is(make: Callable[...
 
     until(lambda: ready() == "False")
     lab.pod("early", ["nvidia-smi"])
-    until(lambda: any("untolerated taint {node.kubernetes.io/not-ready: }" in text for _, text in lab.events("early")))
+    until(lambda: any("untolerated taint {node.kubernetes.io/not-ready: }" in text for _reason, text in lab.events("early")))
     knobs["node_ready"] = True
     lab.cluster.look()
     assert lab.finished("early").status.phase == "Succeeded"

@@ -55,7 +55,7 @@ def station(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Station:
 
 
 def run(station: Station, row: dict[str, Any]) -> dict[str, Any]:
-    arguments, _, flags = row["args"].partition("},")
+    arguments, _brace, flags = row["args"].partition("},")
     args = yaml.safe_load(arguments + ("}" if flags else ""))
     # The checksum the recording asks for is the one of its own file.
     if row["name"].startswith("win_get_url") and "wrong" not in row["name"] and "checksum" in args:

@@ -142,7 +142,7 @@ class TestLooking:
         assert cim.windows_driver_version("591.59") == "32.0.15.9159"
         assert cim.windows_driver_version("526.86") == "31.0.15.2686"
         station = make_station("healthy")
-        rc, text, _ = run(station, "nvidia-smi.exe", "--query-gpu=driver_version,memory.total", "--format=csv,noheader")
+        rc, text, _error = run(station, "nvidia-smi.exe", "--query-gpu=driver_version,memory.total", "--format=csv,noheader")
         assert (rc, text) == (0, "591.59, 6141 MiB\r\n")
 
     def test_bad_field_of_nvidia_smi(self, make_station: MakeStation) -> None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import re
+import json
 
 import pytest
 
@@ -48,8 +48,8 @@ def test_version_lines_of_real_hosts(name: str, wsl: str, kernel: str, windows: 
 
 
 def templates() -> list[tuple[str, str]]:
-    text = (WINDOWS / "wsl_l10n_templates.txt").read_text(encoding="utf-8")
-    found = re.findall(r"^\[([\w-]+)\]\n-- MessagePackageVersions\n((?:.+\n){7})", text, re.MULTILINE)
+    recorded = json.loads((WINDOWS / "wsl_l10n_templates.json").read_text(encoding="utf-8"))["templates"]
+    found = [(locale, messages["MessagePackageVersions"]) for locale, messages in recorded.items()]
     assert len(found) == 12
     return found
 
