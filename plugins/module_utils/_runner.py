@@ -134,6 +134,7 @@ def _watch(process: subprocess.Popen[bytes], timeout: float | None, on_line: t.C
                 chunk = os.read(key.fd, 65536)
                 if not chunk:
                     selector.unregister(key.fileobj)
+                    t.cast("t.IO[bytes]", key.fileobj).close()
                     continue
                 collected[key.fileobj].append(chunk)
                 if key.fileobj is process.stdout:
