@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import subprocess
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +31,11 @@ def run(station: Station, *argv: str, user: str | None = None, stdin: bytes = b"
     return subprocess.CompletedProcess(argv, process.returncode, out.decode(), error.decode())
 
 
+def seen(path: Path) -> bool:
+    """Where an ordinary user may not look, the station of an ordinary user cannot have written."""
+    return os.access(path.parent, os.X_OK) and path.exists()
+
+
 @pytest.fixture
 def station(tmp_path: Path) -> Iterator[Station]:
     made = Station("ws1", scenarios.document("ws1", "healthy"), tmp_path / "ws1", time_scale=0.01)
@@ -39,6 +43,12 @@ def station(tmp_path: Path) -> Iterator[Station]:
     distro.close(made)
     made.close()
     assert made.errors == []
+
+
+def processor_seconds() -> float:
+    """Of this process and of those that have ended: unlike the clock on the wall it does not depend on what else the machine does."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 @needs_namespaces
@@ -63,7 +73,7 @@ class TestPrivateRoot:
             station, "sh", "-c", f"for place in /etc /root /opt /var/tmp /tmp /run /usr/local/bin; do echo x > $place/{mark} && echo $place; done", user="root"
         )
         assert done.stdout.split() == ["/etc", "/root", "/opt", "/var/tmp", "/tmp", "/run", "/usr/local/bin"]
-        assert not [place for place in done.stdout.split() if Path(place, mark).exists()]
+        assert not [place for place in done.stdout.split() if seen(Path(place, mark))]
 
     def test_root_of_the_machine_cannot_be_seen(self, station: Station, tmp_path: Path) -> None:
         assert run(station, "ls", str(tmp_path), user="root").returncode != 0
@@ -103,10 +113,10 @@ class TestPrivateRoot:
 
     def test_starting_costs_little(self, station: Station) -> None:
         run(station, "true")
-        began = time.monotonic()
+        began = processor_seconds()
         for _number in range(10):
             run(station, "true")
-        assert (time.monotonic() - began) / 10 < 0.15  # about 0.03 alone on the machine
+        assert (processor_seconds() - began) / 10 < 0.1  # about 0.03
 
     def test_terminate_ends_background_processes(self, station: Station) -> None:
         run(station, "sh", "-c", "setsid sleep 300 > /dev/null 2>&1 < /dev/null &")
