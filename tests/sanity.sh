@@ -1,43 +1,45 @@
 #!/usr/bin/env bash
 # `ansible-test sanity` on a copy, because it insists on a real path that ends in ansible_collections/gpudev/workstation and on a git repository.
+# Its virtual environments lie where it always puts them, in ~/.ansible/test; the first run makes them, which takes minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source=$PWD
 copy=$PWD/.cache/sanity/ansible_collections/gpudev/workstation
-cache=$HOME/.ansible/test/cache
 
-# ansible-test wants get-pip from a host of its own. Where that is out of reach a stand-in of that name in its cache serves; it is only put
-# there when the download fails and the stand-in is at hand.
-offline_stand_in() {
-  python - <<'P' && return 0
-import urllib.request
-urllib.request.urlopen("https://ci-files.testing.ansible.com/", timeout=5)
-P
-  local stand_in=../shared/tools/ansible_test_cache/get_pip_24_2.py
-  [ -f "$cache/get_pip_24_2.py" ] && return 0
-  if [ -f "$stand_in" ]; then
-    mkdir -p "$cache" && cp "$stand_in" "$cache/"
-    return 0
-  fi
-  return 1
+reachable() {
+  python -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=5)' "$1" >/dev/null 2>&1
 }
 
-if ! offline_stand_in 2>/dev/null; then
-  echo "!!! SKIPPED: ansible-test sanity. It downloads get-pip from ci-files.testing.ansible.com, which cannot be reached from here."
-  exit 0
-fi
+# ansible-test fetches get-pip from a host of its own, unless its cache has it. Where that host is out of reach a stand-in of that name serves.
+provide_get_pip() {
+  local version cached
+  version=$(python -c 'import pathlib, re, ansible_test
+print(re.search(r"pip=.([\d.]+)", pathlib.Path(ansible_test.__path__[0], "_internal/python_requirements.py").read_text())[1])')
+  cached=$HOME/.ansible/test/cache/get_pip_${version//./_}.py
+  if [ ! -f "$cached" ] && ! reachable "https://ci-files.testing.ansible.com/ansible-test/get-pip-$version.py"; then
+    echo "ci-files.testing.ansible.com cannot be reached: tests/get_pip_stand_in.py takes the place of its get-pip, as $cached"
+    mkdir -p "${cached%/*}"
+    cp tests/get_pip_stand_in.py "$cached"
+  fi
+}
 
-mkdir -p "$copy"
-git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
-  [ -e "$file" ] && printf '%s\0' "$file"
-done > .cache/sanity/files
-rsync_like() {
-  python - "$source" "$copy" <<'P'
-"""Make the copy hold exactly the listed files, touching only what differs, so that ansible-test's caches stay warm."""
-import filecmp, os, pathlib, shutil, sys
+# Warm virtual environments need no network; to make them takes a package index.
+can_make_environments() {
+  local probe
+  compgen -G "$HOME/.ansible/test/venv/sanity.*" >/dev/null && return 0
+  probe=$(mktemp -d)
+  python -m pip download --quiet --no-deps --dest "$probe" packaging >/dev/null 2>&1 || { rm -rf "$probe"; return 1; }
+  rm -rf "$probe"
+}
+
+# Make the copy hold exactly the repository's files, touching only what differs, so that ansible-test's caches stay warm.
+refresh_copy() {
+  mkdir -p "$copy"
+  git ls-files -z --cached --others --exclude-standard | python -c '
+import filecmp, pathlib, shutil, sys
 source, copy = map(pathlib.Path, sys.argv[1:])
-wanted = {name for name in (source / ".cache/sanity/files").read_bytes().decode().split("\0") if name}
-for path in [p for p in copy.rglob("*") if p.is_file() or p.is_symlink()]:
+wanted = {name for name in sys.stdin.read().split("\0") if name and (source / name).exists()}
+for path in [path for path in copy.rglob("*") if path.is_file() or path.is_symlink()]:
     name = str(path.relative_to(copy))
     if name not in wanted and not name.startswith((".git/", "tests/output/")):
         path.unlink()
@@ -46,9 +48,15 @@ for name in wanted:
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.exists() or not filecmp.cmp(source / name, target, shallow=False):
         shutil.copy2(source / name, target, follow_symlinks=False)
-P
+' "$source" "$copy"
 }
-rsync_like
+
+if ! can_make_environments; then
+  echo "!!! SKIPPED: ansible-test sanity. It has no virtual environments yet, and no package index can be reached to make them."
+  exit 0
+fi
+provide_get_pip
+refresh_copy
 cd "$copy"
 [ -d .git ] || git init -q .
 git add -A >/dev/null

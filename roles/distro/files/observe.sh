@@ -1,5 +1,7 @@
+# shellcheck shell=sh
 # What a distribution has of what it needs, one name=value a line. POSIX shell only: there may be no Python yet.
-# The line before this text sets `user` and `venv`.
+# The line before this text sets these two.
+: "${user?}" "${venv?}"
 yes_if() { if "$@" >/dev/null 2>&1; then echo yes; else echo no; fi; }
 client() {
     [ -x "$venv/bin/python3" ] || return 0

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Purge exactly the packages in the arguments, or nothing. The line before this text sets them.
 LC_ALL=C DEBIAN_FRONTEND=noninteractive
 export LC_ALL DEBIAN_FRONTEND
