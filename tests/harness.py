@@ -141,25 +141,43 @@ def chain_of(run: Run, host: str) -> dict[str, str]:
     return found
 
 
-def playbook(stations: Stations, name: str, *arguments: str, show: bool = False, extra_environment: t.Mapping[str, str] | None = None) -> Run:
+def playbook(stations: Stations, name: str, *arguments: str, show: bool = False) -> Run:
     """Run a playbook of the checkout against the stations, with the consents and settings of inventories/simulated."""
     started = time.monotonic()
-    process = subprocess.Popen(
-        playbook_command(stations, name, *arguments),
-        cwd=REPOSITORY,
-        env={**environment(), **(extra_environment or {})},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
+    process = _started(stations, name, *arguments)
     lines: list[str] = []
     for line in process.stdout or ():
         lines.append(line)
         if show:
             print(line, end="", flush=True)
     return Run(process.wait(), "".join(lines), time.monotonic() - started)
+
+
+def kill_playbook_at(stations: Stations, marker: str, name: str, *arguments: str) -> Run:
+    """Start a playbook and SIGKILL it, with all it started here, as soon as it prints the marker."""
+    started = time.monotonic()
+    process = _started(stations, name, *arguments)
+    lines: list[str] = []
+    for line in process.stdout or ():
+        lines.append(line)
+        if marker in line:
+            os.killpg(process.pid, signal.SIGKILL)
+            break
+    return Run(process.wait(), "".join(lines), time.monotonic() - started)
+
+
+def _started(stations: Stations, name: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        playbook_command(stations, name, *arguments),
+        cwd=REPOSITORY,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
 
 
 def playbook_command(stations: Stations, name: str, *arguments: str) -> list[str]:

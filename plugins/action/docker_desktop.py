@@ -11,7 +11,7 @@ from ansible.errors import AnsibleActionFail
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _docker_desktop, _docker_desktop_plan, _windows_driver, _windows_user
 from ansible_collections.gpudev.workstation.plugins.module_utils._docker_desktop import CATALOGUE, DockerDesktop
-from ansible_collections.gpudev.workstation.plugins.module_utils._docker_desktop_plan import INSTALL, SETTINGS, UPGRADE, Step, Wanted
+from ansible_collections.gpudev.workstation.plugins.module_utils._docker_desktop_plan import INSTALL, SETTINGS, START, UPGRADE, Step, Wanted
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer, Item
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import BROKEN, CHANGED, DRIFT, NEEDS_CONSENT, NEEDS_LOGON, OK, Finding, Layer
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import result
@@ -60,7 +60,10 @@ class ActionModule(WindowsAction):
             return self._told(found, obstacle, changed=False)
         diff = self.diff(_docker_desktop_plan.managed(found), _docker_desktop_plan.predicted(found, wanted, steps))
         if self.check_mode:
-            return self._told(found, self._predicted(found, steps), changed=True, diff=diff)
+            predicted = self._predicted(found, steps)
+            # Without a session nothing can be started; whatever comes before the start is still done.
+            changed = predicted.status == DRIFT or any(step.kind != START for step in steps)
+            return self._told(found, predicted, changed=changed, diff=diff)
         return self._apply(station, arguments, wanted, found, diff)
 
     def _obstacle(self, found: DockerDesktop, steps: list[Step], wanted: Wanted) -> Layer | None:

@@ -40,6 +40,8 @@ class ActionModule(ActionBase):
         self._host = str((task_vars or {}).get("inventory_hostname", ""))
         wanted = declaration(params)
         refused = mk.refusals(wanted)
+        if params["validate_only"] and not refused:
+            refused = mk.engine_refusals(wanted, params["engine_memory_mib"], 0)
         if refused:
             answer.update(result([refused_layer(refused)], False, self._task.check_mode))
         elif params["validate_only"]:

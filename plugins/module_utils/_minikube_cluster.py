@@ -198,7 +198,7 @@ class Cluster:
             kube = _kube.connect(self.tools.kubeconfig_path(), self.wanted.name)
             readiness = kube.readyz()
             if not readiness.ready:
-                return Node(True, False, f"API server {readiness.told()}")
+                return Node(False, False, f"API server {readiness.told()}")
             return node_of(kube.node())
         except _kube.KubeError as error:
             return Node(False, False, str(error))

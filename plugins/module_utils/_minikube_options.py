@@ -42,6 +42,7 @@ def argument_spec() -> dict[str, t.Any]:
         "allow": {"type": "list", "elements": "str", "default": [], "choices": list(CONSENT_WORDS)},
         "awaiting": {"type": "list", "elements": "str", "default": []},
         "validate_only": {"type": "bool", "default": False},
+        "engine_memory_mib": {"type": "int", "default": 0},
         "background": {"type": "bool", "default": False},
         "job": {"type": "str", "default": ""},
         "job_offset": {"type": "int", "default": 0},

@@ -151,6 +151,12 @@ options:
     description: Only check the declaration. This is done on the controller and touches nothing.
     type: bool
     default: false
+  engine_memory_mib:
+    description:
+      - With O(validate_only), the memory in MiB that the engine will have, where that is known before it runs, for example from C(.wslconfig).
+        More for the cluster is refused. V(0) compares nothing.
+    type: int
+    default: 0
   background:
     description: Return at once with RV(job) when long work is to be done. The action plugin of this module sets it and follows the job.
     type: bool
