@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -52,20 +53,29 @@ class Paper:
 
 
 def cluster(state: State, name: str) -> None:
-    """Called after `docker`."""
+    """Called after `docker`. Controllers take a while to come to rest, and every station of a scenario has the same cluster: it is made once."""
     if name == "factory_fresh":
         return
+    if name not in _at_rest:
+        _at_rest[name] = json.dumps(_section(state, name))
+    state.setdefault("clusters", {})[PROFILE] = json.loads(_at_rest[name])
+
+
+_at_rest: dict[str, str] = {}
+
+
+def _section(state: State, name: str) -> State:
     knobs = {"nvml": "not_supported"} if name == "nvml_not_supported" else {}
     section: State = {"knobs": {"gpu_in_node": True, "nvml": "ok", "node_ready": True, "apiserver_delay_s": 0, "addon": "works", "image_pull": "ok"}}
     section["knobs"].update({"images": list(SMOKE_IMAGES), **knobs})
     if name == "addon_never_applied":
         section["knobs"]["addon"] = "never_applied"
-    state.setdefault("clusters", {})[PROFILE] = section
-    made = Cluster(Paper(state), PROFILE, Path(tempfile.gettempdir()))
+    made = Cluster(Paper({**state, "clusters": {PROFILE: section}}), PROFILE, Path(tempfile.gettempdir()))
     made.settle(5.0)
     made.enable_addon(ADDON)
     made.settle(AGE_SECONDS)
     PATCHES.get(name, lambda section, made: None)(section, made)
+    return section
 
 
 def _drifted(section: State, made: Cluster) -> None:
