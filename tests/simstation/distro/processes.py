@@ -129,8 +129,8 @@ def mount_plan(station: Station, base: Path, *, root: bool) -> list[list[str]]:
             plan.append(["bind" if root or directory in tree.EVERYBODYS else "readonly", str(base / directory), target])
     if not root:
         plan.append(["bind", str(base / "var" / "tmp"), "/var/tmp"])
-    if Path("/etc/ssl").is_dir():
-        plan.append(["readonly", "/etc/ssl", "/etc/ssl"])
+    # Of the machine below, as its programs are.
+    plan += [["readonly", directory, directory] for directory in ("/etc/ssl", "/etc/alternatives") if Path(directory).is_dir()]
     plan += _python_mounts(base)
     if "python3-venv" not in tree.record(station, base.name)["packages"]:
         plan.append(["readonly", str(base / "no-ensurepip"), f"{tree.python_library()}/ensurepip"])  # as Ubuntu cuts it

@@ -238,13 +238,9 @@ def _write_etc(station: Station, name: str, etc: Path) -> None:
 
 
 def _copy_from_host(etc: Path) -> None:
-    """The host's programs look here for their alternatives and libraries."""
+    """The host's programs look here for their libraries; their alternatives are mounted."""
     if Path("/etc/ld.so.cache").is_file():
         shutil.copyfile("/etc/ld.so.cache", etc / "ld.so.cache")
-    if Path("/etc/alternatives").is_dir():
-        for link in Path("/etc/alternatives").iterdir():
-            if link.is_symlink():
-                (etc / "alternatives" / link.name).symlink_to(os.readlink(link))
     if Path("/etc/localtime").exists():
         shutil.copyfile("/etc/localtime", etc / "localtime")
 
