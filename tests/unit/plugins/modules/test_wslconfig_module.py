@@ -6,33 +6,33 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-MODULE = "ansible_collections.gpudev.workstation.plugins.modules.wslconfig"
-START = f"""
-import sys
-sys.path.insert(0, {str(Path(__file__).parents[4])!r})
-import tests.conftest
+import pytest
 from ansible.module_utils.testing import patch_module_args
-import json
-with patch_module_args(json.loads(sys.argv[1])):
-    import importlib
-    importlib.import_module({MODULE!r}).main()
-"""
+
+from ansible_collections.gpudev.workstation.plugins.modules import wslconfig
+
+Run = Callable[..., dict[str, Any]]
 
 
-def run(check_mode: bool = False, **arguments: Any) -> dict[str, Any]:
-    """The module as a process, because it ends its process."""
-    given = {**arguments, "_ansible_check_mode": check_mode, "_ansible_diff": True}
-    ended = subprocess.run([sys.executable, "-c", START, json.dumps(given)], capture_output=True, text=True, timeout=60, check=False)
-    answer: dict[str, Any] = json.loads(ended.stdout)
-    return answer
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """The whole module, from its arguments to what it prints before it ends."""
+
+    def run(check_mode: bool = False, **arguments: Any) -> dict[str, Any]:
+        with patch_module_args({**arguments, "_ansible_check_mode": check_mode, "_ansible_diff": True}), pytest.raises(SystemExit) as ended:
+            wslconfig.main()
+        answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+        assert ended.value.code == (1 if answer.get("failed") else 0)
+        return answer
+
+    return run
 
 
-def test_change_backup_and_second_run(tmp_path: Path) -> None:
+def test_change_backup_and_second_run(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "wsl.conf"
     file.write_text("[boot]\nsystemd=true # on\n")
     wanted: dict[str, Any] = {"kind": "wsl.conf", "path": str(file), "settings": {"user": {"default": "dev"}}}
@@ -48,7 +48,7 @@ def test_change_backup_and_second_run(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["wsl.conf", Path(answer["backup_file"]).name])
 
 
-def test_bad_input_touches_nothing(tmp_path: Path) -> None:
+def test_bad_input_touches_nothing(run: Run, tmp_path: Path) -> None:
     file = tmp_path / ".wslconfig"
     answer = run(path=str(file), settings={"wsl2": {"memory": "64GB"}}, host_memory_mib=32768)
     assert answer["failed"]
@@ -56,5 +56,5 @@ def test_bad_input_touches_nothing(tmp_path: Path) -> None:
     assert not file.exists()
 
 
-def test_a_path_is_needed_for_wslconfig() -> None:
+def test_a_path_is_needed_for_wslconfig(run: Run) -> None:
     assert "path is needed on Linux" in run(settings={"wsl2": {"memory": "8GB"}})["msg"]
