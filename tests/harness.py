@@ -127,18 +127,13 @@ class Run:
         return sum(counts["changed"] for counts in self.recap.values())
 
 
-TABLE_LINE = re.compile(r"[\"\s-]*[1-9] (\w+) +(\w+) +(.*?)[\",]*$")
+TABLE_LINE = re.compile(r"  [1-9] (\w+) +(\w+)")
 
 
 def chain_of(run: Run, host: str) -> dict[str, str]:
-    """Layer -> status of one host, from the table that the last recap shows."""
-    shown = run.output[run.output.rindex(f"(item={host})") :] if f"(item={host})" in run.output else run.output
-    found: dict[str, str] = {}
-    for line in shown.splitlines()[1:]:
-        match = TABLE_LINE.match(line)
-        if match and len(found) < 9:
-            found[match[1]] = match[2]
-    return found
+    """Layer -> status of one host, from the table that was printed last."""
+    shown = run.output[run.output.rindex(f"\n{host}: ") :].splitlines()[2:11]
+    return {match[1]: match[2] for line in shown if (match := TABLE_LINE.match(line))}
 
 
 def playbook(stations: Stations, name: str, *arguments: str, show: bool = False) -> Run:

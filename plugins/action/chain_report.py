@@ -9,6 +9,7 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import LAYERS, WINDOWS_LAYERS, Layer, layer_from_dict
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._chain import Chain, write_report
@@ -18,7 +19,10 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "about": {"type": "list", "elements": "str", "choices": list(LAYERS), "default": []},
     "native": {"type": "bool", "default": False},
     "dest": {"type": "path"},
+    "show": {"type": "list", "elements": "str", "default": []},
 }
+
+display = Display()
 
 
 class ActionModule(ActionBase):
@@ -42,6 +46,8 @@ class ActionModule(ActionBase):
         host = str(variables.get("inventory_hostname", "localhost"))
         if arguments["dest"]:
             write_report(arguments["dest"], host, chain, bool(self._task.check_mode))
+        for name in arguments["show"]:
+            show(name, variables["hostvars"][name].get("ansible_facts", {}) if name != host else _told(chain, bool(self._task.check_mode))["ansible_facts"])
         answer.update(_told(chain, bool(self._task.check_mode)), changed=False)
         return answer
 
@@ -68,6 +74,13 @@ def _told(chain: Chain, check_mode: bool) -> dict[str, t.Any]:
             "workstation_table": table,
         },
     }
+
+
+def show(host: str, facts: t.Mapping[str, t.Any]) -> None:
+    """The chain of one host as plain lines, to be read by people."""
+    display.display(f"{host}: {facts.get('workstation_verdict', 'nothing was learned of this host')}")
+    for line in facts.get("workstation_table", []):
+        display.display(f"  {line}")
 
 
 def _as_list(value: t.Any) -> list[t.Any]:

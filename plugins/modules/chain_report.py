@@ -53,6 +53,12 @@ options:
     description:
       - Where on the controller the report of this host is written as JSON. It is replaced as a whole.
     type: path
+  show:
+    description:
+      - Hosts whose chain is printed, nine lines each and the findings below them.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
