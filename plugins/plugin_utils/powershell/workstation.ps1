@@ -198,11 +198,18 @@ function Register-SessionTask($name, $folder, $user, $seconds) {
     $arguments = '-NoProfile -NonInteractive -WindowStyle Hidden -ExecutionPolicy Unrestricted -EncodedCommand ' + $encoded
     $action = New-ScheduledTaskAction -Execute 'PowerShell.exe' -Argument $arguments
     $principal = New-ScheduledTaskPrincipal -UserId $user -LogonType Interactive
-    # The defaults refuse to start on a laptop's battery.
+    # The defaults refuse to start on a laptop's battery, and give everything that is started here a priority below normal.
     $limit = New-TimeSpan -Seconds $seconds
-    $settings = New-ScheduledTaskSettingsSet -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries -ExecutionTimeLimit $limit
-    $null = Register-ScheduledTask -TaskName $name -Action $action -Principal $principal -Settings $settings
-    Start-ScheduledTask -TaskName $name
+    $settings = New-ScheduledTaskSettingsSet -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries -ExecutionTimeLimit $limit -Priority 4
+    # These are functions of a module, which do not always see the caller's preference for errors.
+    $null = Register-ScheduledTask -TaskName $name -Action $action -Principal $principal -Settings $settings -ErrorAction Stop
+    Start-ScheduledTask -TaskName $name -ErrorAction Stop
+}
+
+function Test-TaskBegun($name) {
+    # 267009: it runs. Below 65536: the exit code of a PowerShell that ran. Else it never began: 267011 not yet, 0x800710E0 refused, 0x800704DD nobody there.
+    $result = (Get-ScheduledTaskInfo -TaskName $name -ErrorAction Stop).LastTaskResult
+    $result -eq 267009 -or $result -lt 65536
 }
 
 function Invoke-InSession($item) {
@@ -220,8 +227,8 @@ function Invoke-InSession($item) {
         do {
             Start-Sleep -Milliseconds 250
             $answer.finished = [IO.File]::Exists($folder + '\reply.json')
-            # 267011: the task has not run. When it still has not after 15 s, its user is not logged on.
-            $answer.logged_on = $answer.finished -or ((Get-ScheduledTaskInfo -TaskName $name).LastTaskResult -ne 267011)
+            # When the task has not begun after 15 s, its user is not logged on.
+            $answer.logged_on = $answer.logged_on -or $answer.finished -or (Test-TaskBegun $name)
             $waited = $clock.Elapsed.TotalSeconds
         } until ($answer.finished -or $waited -ge $seconds -or (-not $answer.logged_on -and $waited -ge 15))
         if ($answer.logged_on) { $answer.user = $user }
