@@ -92,6 +92,10 @@ class LocalRunner:
         return Completed(tuple(argv), None if timed_out else process.returncode, stdout, stderr, time.monotonic() - started, timed_out)
 
 
+# How long the streams of a killed program may stay open: a program that left its group may hold them for ever.
+KILLED_SECONDS = 2.0
+
+
 def kill_group(process: subprocess.Popen[bytes]) -> None:
     """End the program and what it started; it may be gone already."""
     try:
@@ -110,11 +114,35 @@ def _communicate(
             return _text(out), _text(err), False
         except subprocess.TimeoutExpired:
             kill_group(process)
-            out, err = process.communicate()
+            out, err = _what_is_left(process)
             return _text(out), _text(err), True
     if stdin is not None:
         raise ValueError("a program that is watched line by line gets no stdin")
     return _watch(process, timeout, on_line)
+
+
+def _what_is_left(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    """What a killed program had printed; its streams are not waited for longer than KILLED_SECONDS."""
+    try:
+        out, err = process.communicate(timeout=KILLED_SECONDS)
+        return out, err
+    except subprocess.TimeoutExpired as late:
+        _close([stream for stream in (process.stdout, process.stderr) if stream is not None])
+        _reap(process)
+        return late.stdout or b"", late.stderr or b""
+
+
+def _close(streams: t.Iterable[t.Any]) -> None:
+    for stream in streams:
+        stream.close()
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    """A killed program that hangs in the kernel ends when it can; nobody waits for it."""
+    try:
+        process.wait(KILLED_SECONDS)
+    except subprocess.TimeoutExpired:
+        pass
 
 
 def _watch(process: subprocess.Popen[bytes], timeout: float | None, on_line: t.Callable[[str], None]) -> tuple[str, str, bool]:
@@ -127,10 +155,12 @@ def _watch(process: subprocess.Popen[bytes], timeout: float | None, on_line: t.C
         for stream in collected:
             selector.register(stream, selectors.EVENT_READ)
         while selector.get_map():
-            if deadline is not None and not timed_out and time.monotonic() >= deadline:
-                timed_out = True
+            if deadline is not None and time.monotonic() >= deadline:
+                if timed_out:
+                    break
+                timed_out, deadline = True, time.monotonic() + KILLED_SECONDS
                 kill_group(process)
-            for key, _events in selector.select(None if deadline is None or timed_out else max(0.0, deadline - time.monotonic())):
+            for key, _events in selector.select(None if deadline is None else max(0.0, deadline - time.monotonic())):
                 chunk = os.read(key.fd, 65536)
                 if not chunk:
                     selector.unregister(key.fileobj)
@@ -141,7 +171,11 @@ def _watch(process: subprocess.Popen[bytes], timeout: float | None, on_line: t.C
                     *lines, pending = (pending + chunk).split(b"\n")
                     for line in lines:
                         on_line(_text(line))
-    process.wait()
+        _close([registered.fileobj for registered in selector.get_map().values()])
+    if timed_out:
+        _reap(process)
+    else:
+        process.wait()
     if pending:
         on_line(_text(pending))
     return _text(b"".join(collected[process.stdout])), _text(b"".join(collected[process.stderr])), timed_out

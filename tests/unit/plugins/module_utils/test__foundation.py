@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 import typing as t
 
 import pytest
 
+from ansible_collections.gpudev.workstation.plugins.module_utils import _runner
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import Catalogue, Entry, trimmed
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import LAYERS, Layer, close_chain, first_broken, layer_from_dict, unknown_consent
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import result
@@ -100,6 +103,16 @@ def test_runner_ends_at_its_deadline_with_what_the_program_started(watched: bool
     assert completed.stdout == "begun\n"
     assert completed.seconds < 5
     assert "killed" in completed.told()
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_runner_does_not_wait_for_a_program_that_left_its_group(watched: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_runner, "KILLED_SECONDS", 0.2)
+    on_line: t.Callable[[str], None] | None = (lambda line: None) if watched else None
+    completed = LocalRunner().run(["sh", "-c", "setsid sh -c 'echo $$; exec sleep 20' & sleep 20"], timeout=0.5, on_line=on_line)
+    os.kill(int(completed.stdout), signal.SIGKILL)
+    assert completed.timed_out
+    assert completed.seconds < 5
 
 
 def test_runner_names_a_missing_program() -> None:
