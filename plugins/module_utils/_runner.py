@@ -145,12 +145,29 @@ def _reap(process: subprocess.Popen[bytes]) -> None:
         pass
 
 
+class _Lines:
+    """Hands on whole lines as they come, and at the end what has no line end."""
+
+    def __init__(self, on_line: t.Callable[[str], None]) -> None:
+        self.on_line = on_line
+        self.pending = b""
+
+    def feed(self, chunk: bytes) -> None:
+        *lines, self.pending = (self.pending + chunk).split(b"\n")
+        for line in lines:
+            self.on_line(_text(line))
+
+    def end(self) -> None:
+        if self.pending:
+            self.on_line(_text(self.pending))
+
+
 def _watch(process: subprocess.Popen[bytes], timeout: float | None, on_line: t.Callable[[str], None]) -> tuple[str, str, bool]:
     deadline = None if timeout is None else time.monotonic() + timeout
     if process.stdout is None or process.stderr is None:
         raise ValueError("the streams of a watched program are pipes")
     collected: dict[t.Any, list[bytes]] = {process.stdout: [], process.stderr: []}
-    pending, timed_out = b"", False
+    lines, timed_out = _Lines(on_line), False
     with selectors.DefaultSelector() as selector:
         for stream in collected:
             selector.register(stream, selectors.EVENT_READ)
@@ -168,16 +185,13 @@ def _watch(process: subprocess.Popen[bytes], timeout: float | None, on_line: t.C
                     continue
                 collected[key.fileobj].append(chunk)
                 if key.fileobj is process.stdout:
-                    *lines, pending = (pending + chunk).split(b"\n")
-                    for line in lines:
-                        on_line(_text(line))
+                    lines.feed(chunk)
         _close([registered.fileobj for registered in selector.get_map().values()])
     if timed_out:
         _reap(process)
     else:
         process.wait()
-    if pending:
-        on_line(_text(pending))
+    lines.end()
     return _text(b"".join(collected[process.stdout])), _text(b"".join(collected[process.stderr])), timed_out
 
 
