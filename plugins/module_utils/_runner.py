@@ -104,9 +104,7 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
         pass
 
 
-def _communicate(
-    process: subprocess.Popen[bytes], stdin: str | None, timeout: float | None, on_line: t.Callable[[str], None] | None
-) -> tuple[str, str, bool]:
+def _communicate(process: subprocess.Popen[bytes], stdin: str | None, timeout: float | None, on_line: t.Callable[[str], None] | None) -> tuple[str, str, bool]:
     """Both streams in full; lines of stdout are handed to `on_line` as they come. True when the deadline passed and the group was killed."""
     if on_line is None:
         try:
@@ -163,13 +161,34 @@ class _Lines:
 
 
 def _watch(process: subprocess.Popen[bytes], timeout: float | None, on_line: t.Callable[[str], None]) -> tuple[str, str, bool]:
-    deadline = None if timeout is None else time.monotonic() + timeout
     if process.stdout is None or process.stderr is None:
         raise ValueError("the streams of a watched program are pipes")
     collected: dict[t.Any, list[bytes]] = {process.stdout: [], process.stderr: []}
-    lines, timed_out = _Lines(on_line), False
+    pending = b""
+
+    def hear(stream: t.Any, chunk: bytes) -> None:
+        nonlocal pending
+        collected[stream].append(chunk)
+        if stream is process.stdout:
+            *lines, pending = (pending + chunk).split(b"\n")
+            for line in lines:
+                on_line(_text(line))
+
+    timed_out = _gather(process, list(collected), timeout, hear)
+    if timed_out:
+        _reap(process)
+    else:
+        process.wait()
+    if pending:
+        on_line(_text(pending))
+    return _text(b"".join(collected[process.stdout])), _text(b"".join(collected[process.stderr])), timed_out
+
+
+def _gather(process: subprocess.Popen[bytes], streams: list[t.Any], timeout: float | None, hear: t.Callable[[t.Any, bytes], None]) -> bool:
+    """Hand over what comes on the streams until they end; True when the deadline passed and the group was killed."""
+    deadline, timed_out = None if timeout is None else time.monotonic() + timeout, False
     with selectors.DefaultSelector() as selector:
-        for stream in collected:
+        for stream in streams:
             selector.register(stream, selectors.EVENT_READ)
         while selector.get_map():
             if deadline is not None and time.monotonic() >= deadline:
@@ -179,20 +198,13 @@ def _watch(process: subprocess.Popen[bytes], timeout: float | None, on_line: t.C
                 kill_group(process)
             for key, _events in selector.select(None if deadline is None else max(0.0, deadline - time.monotonic())):
                 chunk = os.read(key.fd, 65536)
-                if not chunk:
-                    selector.unregister(key.fileobj)
-                    t.cast("t.IO[bytes]", key.fileobj).close()
+                if chunk:
+                    hear(key.fileobj, chunk)
                     continue
-                collected[key.fileobj].append(chunk)
-                if key.fileobj is process.stdout:
-                    lines.feed(chunk)
+                selector.unregister(key.fileobj)
+                _close([key.fileobj])
         _close([registered.fileobj for registered in selector.get_map().values()])
-    if timed_out:
-        _reap(process)
-    else:
-        process.wait()
-    lines.end()
-    return _text(b"".join(collected[process.stdout])), _text(b"".join(collected[process.stderr])), timed_out
+    return timed_out
 
 
 def _text(data: bytes) -> str:
