@@ -123,8 +123,11 @@ def _detach(where: str, record: t.Mapping[str, t.Any], work: Work) -> t.NoReturn
         error = sys.exc_info()[1]
         if error is not None:
             result = {**result, "msg": f"the job failed: {error}", "exception": traceback.format_exc()}
-        _write(os.path.join(where, _RESULT), {"id": record["id"], "result": result})
-        os._exit(0)
+        try:
+            _write(os.path.join(where, _RESULT), {"id": record["id"], "result": result})
+        finally:
+            # Also when the disk is full: this process must never return into the module that it was forked from.
+            os._exit(0)
 
 
 def current(where: str) -> View | None:

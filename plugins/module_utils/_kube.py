@@ -371,6 +371,11 @@ def client_missing() -> str:
         interpreter = probe_interpreters_for_module([VENV_PYTHON], "kubernetes")
         if interpreter:
             respawn_module(interpreter)
+    return no_client()
+
+
+def no_client() -> str:
+    """That the `kubernetes` package is missing, and who brings it."""
     return f"{missing_required_lib('kubernetes')} The role gpudev.workstation.distro puts it into {os.path.dirname(os.path.dirname(VENV_PYTHON))}."
 
 

@@ -235,12 +235,13 @@ def kubeconfig_names(text: str, name: str) -> bool:
 def current_context(text: str) -> str | None:
     """The current-context line of a kubeconfig as minikube and kubectl write it; None when there is no such line."""
     match = re.search(r"^current-context:[ \t]*(.*?)[ \t]*$", text, re.MULTILINE)
-    return match.group(1) if match else None
+    return match.group(1).strip("\"'") if match else None
 
 
 def with_current_context(text: str, value: str) -> str:
     """The kubeconfig with this current-context line and nothing else changed."""
-    return re.sub(r"^current-context:.*$", lambda _match: f"current-context: {value}", text, count=1, flags=re.MULTILINE)
+    plain = re.match(r"^[\w./@-]*[A-Za-z][\w./@-]*$", value) is not None
+    return re.sub(r"^current-context:.*$", lambda _match: f"current-context: {value if plain else json.dumps(value)}", text, count=1, flags=re.MULTILINE)
 
 
 # --- state ------------------------------------------------------------------------------------------------------------------------------

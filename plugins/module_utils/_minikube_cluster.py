@@ -38,6 +38,8 @@ GPU_DEVICES = ("/dev/dxg", "/dev/nvidiactl")
 WSL_SMI = "/usr/lib/wsl/lib/nvidia-smi"
 
 _SECRET = re.compile(r"(?i)(bearer\s+|(?:token|password|passwd|secret|client-key-data|authorization)[\"']?\s*[:=]\s*[\"']?)[^\s\"',]+")
+# As in a proxy's address.
+_CREDENTIALS = re.compile(r"(://)[^\s/@\"']+@")
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,8 @@ class Cluster:
         self.wanted = wanted
         self.tools = tools
         self.ask_node = ask_node or self._ask_node
+        # Without a client the node can never be asked, so there is nothing to wait for.
+        self.can_ask = ask_node is not None or not _kube.KUBERNETES_IMPORT_ERROR
         self.tell = tell
         self.environment = tools.environment()
         self.profile_path = os.path.join(tools.minikube_home(), "profiles", wanted.name, "config.json")
@@ -154,10 +158,17 @@ class Cluster:
         """`assess`, but a cluster that is still coming up is given this time before it counts as ill."""
         try:
             return wait_until(
-                "cluster settled", self.assess, lambda seen: seen.state not in coming_up or self.wanted.state != "started", seconds, every=LOOK_SECONDS
+                "cluster settled",
+                self.assess,
+                lambda seen: seen.state not in coming_up or self.wanted.state != "started" or self._in_vain(seen),
+                seconds,
+                every=LOOK_SECONDS,
             )
         except DeadlinePassed as passed:
             return t.cast(Assessment, passed.last)
+
+    def _in_vain(self, seen: Assessment) -> bool:
+        return seen.state == mk.API_SILENT and not self.can_ask
 
     def look(self) -> Look:
         name = self.wanted.name
@@ -193,7 +204,7 @@ class Cluster:
     def _ask_node(self) -> Node:
         """The node's Ready condition, from the API server itself."""
         if _kube.KUBERNETES_IMPORT_ERROR:
-            return Node(False, False, _kube.client_missing())
+            return Node(False, False, _kube.no_client())
         try:
             kube = _kube.connect(self.tools.kubeconfig_path(), self.wanted.name)
             readiness = kube.readyz()
@@ -209,7 +220,8 @@ class Cluster:
         devices = [line for line in listed.stdout.split() if line in GPU_DEVICES]
         facts: dict[str, t.Any] = {"devices": devices, "gpus": []}
         if not devices:
-            return facts, [CATALOGUE["MK-032"].finding(listed.output)]
+            looked = "No such file or directory" in listed.output
+            return facts, [CATALOGUE["MK-032"].finding(listed.output) if looked else CATALOGUE["MK-046"].finding(listed.told())]
         smi = self._run([self.tools.docker, "exec", self.wanted.name, "nvidia-smi", "-L"], CLIENT_SECONDS)
         if not smi.ok and "executable file not found" in smi.output and "/dev/dxg" in devices:
             smi = self._run([self.tools.docker, "exec", self.wanted.name, WSL_SMI, "-L"], CLIENT_SECONDS)
@@ -232,12 +244,25 @@ class Cluster:
 
     def apply(self, assessment: Assessment) -> Layer | None:
         """Do the steps, each verified by looking; the layer of the step that failed, None when all were done."""
-        for step in assessment.steps:
-            self.tell(f"{step.action}{' ' + step.subject if step.subject else ''}: {step.why}")
-            failed = self._do(step, assessment)
-            if failed is not None:
-                return failed
-        return None
+        selected = mk.current_context(read_text(self.tools.kubeconfig_path()) or "") or ""
+        try:
+            for step in assessment.steps:
+                self.tell(f"{step.action}{' ' + step.subject if step.subject else ''}: {step.why}")
+                failed = self._do(step, assessment)
+                if failed is not None:
+                    return failed
+            return None
+        finally:
+            self._select_context(selected)
+
+    def _select_context(self, before: str) -> None:
+        """The user's current context stays: delete and stop take this cluster's away, update-context switches to it. Who had none gets this one."""
+        path = self.tools.kubeconfig_path()
+        text = read_text(path) or ""
+        wanted = before or (self.wanted.name if self.wanted.state == "started" else "")
+        if mk.current_context(text) in (None, wanted) or wanted == self.wanted.name and not mk.kubeconfig_names(text, wanted):
+            return
+        replace_text(path, mk.with_current_context(text, wanted))
 
     def _do(self, step: Step, assessment: Assessment) -> Layer | None:
         name = self.wanted.name
@@ -251,7 +276,7 @@ class Cluster:
         if step.action == mk.UNPAUSE:
             return self._checked(["unpause", "-p", name, "-o", "json"], CLIENT_SECONDS * 4)
         if step.action == mk.UPDATE_CONTEXT:
-            return self._update_context()
+            return self._checked(["update-context", "-p", name], CLIENT_SECONDS)
         return self._checked(["addons", "enable" if step.on else "disable", step.subject, "-p", name], CLIENT_SECONDS * 4)
 
     def _checked(self, arguments: t.Sequence[str], seconds: float) -> Layer | None:
@@ -261,14 +286,15 @@ class Cluster:
         if done.timed_out:
             command = " ".join((self.tools.minikube, *arguments[:3]))
             last = next((event.told() for event in reversed(mk.parse_events(done.stdout))), done.output)
-            return self._failed(CATALOGUE["MK-041"].finding(last, command=command, seconds=f"{seconds:.0f}"), done)
+            return self._failed(CATALOGUE["MK-041"].finding(clean(last), command=command, seconds=f"{seconds:.0f}"), done)
         journal = self._journal() if arguments[0] == "start" else ""
-        entry, finding = mk.classify(mk.exit_reason(done.stdout, done.stderr), journal)
+        reason = mk.exit_reason(done.stdout, done.stderr)
+        entry, finding = mk.classify(mk.Reason(reason.name, clean(reason.message)), journal)
         return self._failed(finding, done, journal, entry.status or BROKEN)
 
     def _failed(self, finding: Finding, done: Completed, journal: str = "", status: str = BROKEN) -> Layer:
         evidence = {
-            "command": " ".join(done.argv),
+            "command": clean(" ".join(done.argv)),
             "rc": done.rc,
             "events": [clean(event.told())[:300] for event in mk.parse_events(done.stdout) if event.kind != "download.progress"][-25:],
             "stderr": clean(done.stderr)[-EVIDENCE_LENGTH:],
@@ -290,16 +316,6 @@ class Cluster:
         finding = CATALOGUE["MK-039"].finding(f"after minikube delete -p {self.wanted.name}", state=f"still {state}")
         return Layer("cluster", BROKEN, finding.cause, {}, [finding])
 
-    def _update_context(self) -> Layer | None:
-        """Repairs the endpoint. minikube also switches the user's current context to it, which is put back."""
-        path = self.tools.kubeconfig_path()
-        before = mk.current_context(read_text(path) or "")
-        failed = self._checked(["update-context", "-p", self.wanted.name], CLIENT_SECONDS)
-        after = read_text(path)
-        if after is not None and before is not None and mk.current_context(after) != before:
-            replace_text(path, mk.with_current_context(after, before))
-        return failed
-
     def wait_ready(self) -> Assessment:
         """The cluster after something was done: Running is not enough, the node must be Ready."""
         wanted_states = {"started": (mk.RUNNING,), "stopped": (mk.STOPPED, mk.ABSENT), "absent": (mk.ABSENT,)}[self.wanted.state]
@@ -311,7 +327,14 @@ class Cluster:
                 self.tell(f"the cluster is {seen.state}{': ' + seen.look.node.reason if seen.look.node.reason else ''}; waiting up to {left:.0f} s")
 
         try:
-            return wait_until("cluster ready", self.assess, lambda seen: seen.state in wanted_states, self.wanted.wait_timeout, every=LOOK_SECONDS, on_look=say)
+            return wait_until(
+                "cluster ready",
+                self.assess,
+                lambda seen: seen.state in wanted_states or self._in_vain(seen),
+                self.wanted.wait_timeout,
+                every=LOOK_SECONDS,
+                on_look=say,
+            )
         except DeadlinePassed as passed:
             return t.cast(Assessment, passed.last)
 
@@ -330,7 +353,7 @@ class Cluster:
         if self.wanted.gpus:
             facts["gpu_in_node"], gpu_findings = self.gpu_in_node()
             found = [*gpu_findings, *found]
-            status = next((BROKEN for problem in gpu_findings if problem.severity == "error"), status)
+            status = next((CATALOGUE[problem.code].status or status for problem in gpu_findings), status)
         return self._running_layer(seen, status, facts, found, changed)
 
     def _running_layer(self, seen: Assessment, status: str, facts: dict[str, t.Any], found: list[Finding], changed: bool) -> Layer:
@@ -339,8 +362,8 @@ class Cluster:
         if missing_gpu:
             found.insert(0, CATALOGUE["MK-031"].finding(missing_gpu[0].told()))
             return Layer("cluster", BROKEN, found[0].cause, facts, found)
-        if status == BROKEN:
-            return Layer("cluster", BROKEN, found[0].cause, facts, found)
+        if status != OK:
+            return Layer("cluster", status, found[0].cause, facts, found)
         if seen.pending:
             found = drift_findings(seen.pending) + found
             return Layer("cluster", DRIFT, f"{told}; " + "; ".join(item.told() for item in seen.pending), facts, found)
@@ -395,6 +418,8 @@ def state_finding(wanted: Declaration, seen: Assessment) -> tuple[str, Finding |
     if seen.state == mk.RUNNING:
         return BROKEN, CATALOGUE["MK-039"].finding(f"state: {wanted.state} is declared", state=seen.state)
     code = _STATE_CODES[seen.state]
+    if seen.state == mk.API_SILENT:
+        code = next((known for known in ("MK-030", "MK-047") if CATALOGUE[known].matches(look.node.reason)), code)
     symptom = {mk.ENGINE_UNREACHABLE: look.engine_text, mk.NOT_READY: look.node.reason, mk.API_SILENT: look.node.reason}.get(seen.state, look.status.text)
     entry = CATALOGUE[code]
     return entry.status or BROKEN, entry.finding(symptom or f"the cluster is {seen.state}", name=wanted.name)
@@ -452,8 +477,8 @@ def replace_text(path: str, text: str) -> None:
 def clean(text: str) -> str:
     """Evidence without secrets and without the home directory."""
     home = os.path.expanduser("~")
-    text = _SECRET.sub(r"\1***", text)
-    return text.replace(home, "~") if len(home) > 1 else text
+    text = _CREDENTIALS.sub(r"\1***@", _SECRET.sub(r"\1***", text))
+    return re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text) if len(home) > 1 else text
 
 
 def told_steps(steps: t.Sequence[Step]) -> str:

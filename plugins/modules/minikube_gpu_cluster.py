@@ -181,7 +181,7 @@ attributes:
     details: Progress is shown by an action plugin; run without it the module does the same work in one silent step.
 notes:
   - Run it as an ordinary user in the group C(docker). minikube refuses root.
-  - The user's current kubectl context and other profiles stay as they are.
+  - The user's current kubectl context and other profiles stay as they are. Who has selected no context gets this cluster's, as with C(minikube start).
 requirements:
   - minikube >= 1.32.0, on WSL2 >= 1.33.1
   - kubernetes (Python package)

@@ -153,7 +153,7 @@ class Kubeconfig:
         match = re.search(r"^\s+server: https://(\S+)$", self.entries["clusters"].get(name, ""), re.MULTILINE)
         return match[1] if match else None
 
-    def put(self, name: str, server: str, home: str, now: datetime.datetime) -> None:
+    def put(self, name: str, server: str, home: str, now: datetime.datetime, select: bool = True) -> None:
         stamp = f"{now:%a, %d %b %Y %H:%M:%S} UTC"
 
         def extension(kind: str) -> str:
@@ -167,7 +167,8 @@ class Kubeconfig:
         user = f"- name: {name}\n  user:\n    client-certificate: {home}/profiles/{name}/client.crt\n    client-key: {home}/profiles/{name}/client.key\n"
         for section, text in (("clusters", cluster), ("contexts", context), ("users", user)):
             self.entries[section][name] = text
-        self.current = name
+        if select:
+            self.current = name
 
     def remove(self, name: str) -> None:
         for entries in self.entries.values():

@@ -367,7 +367,8 @@ class Start:
         )  # fmt: skip
 
     def _write_kubeconfig(self, item: dict[str, Any]) -> None:
-        self.kubeconfig.put(self.name, minikube_node.endpoint(item, self.call.env), self.home.inside, self.call.station.now())
+        now, select = self.call.station.now(), not self.flags.on("keep-context")
+        self.kubeconfig.put(self.name, minikube_node.endpoint(item, self.call.env), self.home.inside, now, select)
         self.kubeconfig.save()
 
     def _kubeconfig_inside(self) -> str:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.gpudev.workstation.plugins.module_utils import _kube, _minikube_cluster
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube as mk
-from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_cluster
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import Node
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_options import argument_spec
 from ansible_collections.gpudev.workstation.plugins.module_utils._runner import Completed
@@ -281,6 +282,50 @@ def test_the_current_context_survives_a_repaired_kubeconfig(bed: Bed) -> None:
     assert (bed.changes, layer(done)["status"]) == (["update-context -p gpu"], "changed")
     assert mk.current_context(path.read_text()) == "work"
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(("selected", "kept"), [("gpu", "gpu"), ("work", "work"), ('""', "gpu")])
+def test_the_current_context_survives_a_recreated_cluster(bed: Bed, selected: str, kept: str) -> None:
+    """delete takes the cluster's own context away, and start --keep-context does not select it again (facts/minikube.md, "Other commands")."""
+    path = bed.kubeconfig()
+    path.write_text(path.read_text().replace("current-context: gpu", f"current-context: {selected}"))
+
+    def delete(*_argv: Any) -> Completed:
+        path.write_text(path.read_text().replace("current-context: gpu", 'current-context: ""'))
+        return bed.no_profile()
+
+    bed.answers.update({**ENGINE, "minikube delete": delete, "minikube start": bed.started})
+    bed.profile(Memory=4000)
+    bed.run(allow=["cluster_recreate"])
+    assert [change.split()[0] for change in bed.changes] == ["delete", "start"]
+    assert mk.current_context(path.read_text()) == kept
+
+
+def test_without_a_client_nothing_is_waited_for(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_kube, "KUBERNETES_IMPORT_ERROR", "ImportError: no kubernetes")
+    bed.answers.update({"minikube status": [call("status_kubeconfig_stale"), call("status_running")], "minikube update-context": answer()})
+    started = time.monotonic()
+    checked = ArgumentSpecValidator(argument_spec()).validate({**AS_RECORDED, "settle_timeout": 30, "wait_timeout": 30})
+    done = Manager(checked.validated_parameters, False, bed.runner).run()
+    assert time.monotonic() - started < 5
+    assert (layer(done)["status"], codes(done)) == ("unknown", ["MK-047"])
+
+
+def test_an_api_server_that_is_not_ready_is_named(bed: Bed) -> None:
+    bed.node = Node(False, False, "API server not ready, failing checks: etcd")
+    assert codes(bed.run()) == ["MK-030"]
+
+
+def test_a_node_that_cannot_be_looked_into_is_not_said_to_have_no_gpu(bed: Bed) -> None:
+    bed.answers["docker exec gpu ls /dev/dxg /dev/nvidiactl"] = answer("", None, "", timed_out=True)
+    done = bed.run()
+    assert (layer(done)["status"], codes(done)) == ("unknown", ["MK-046"])
+
+
+def test_evidence_has_no_credentials_and_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/dev")
+    text = "proxy http://anna:geheim@proxy:3128, token: abc, /home/dev/.kube/config /home/developer/x"
+    assert _minikube_cluster.clean(text) == "proxy http://***@proxy:3128, token: ***, ~/.kube/config /home/developer/x"
 
 
 def test_addons_change_in_place(bed: Bed) -> None:
