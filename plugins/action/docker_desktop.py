@@ -12,15 +12,27 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.gpudev.workstation.plugins.module_utils import _docker_desktop, _docker_desktop_plan, _windows_driver, _windows_user
 from ansible_collections.gpudev.workstation.plugins.module_utils._docker_desktop import CATALOGUE, DockerDesktop
 from ansible_collections.gpudev.workstation.plugins.module_utils._docker_desktop_plan import INSTALL, SETTINGS, START, UPGRADE, Step, Wanted
-from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer, Item
-from ansible_collections.gpudev.workstation.plugins.module_utils._layers import BROKEN, CHANGED, DRIFT, NEEDS_CONSENT, NEEDS_LOGON, OK, Finding, Layer
+from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer, Item, NotAnswered
+from ansible_collections.gpudev.workstation.plugins.module_utils._layers import (
+    BROKEN,
+    CHANGED,
+    DRIFT,
+    NEEDS_CONSENT,
+    NEEDS_LOGON,
+    OK,
+    UNKNOWN,
+    Finding,
+    Layer,
+)
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import result
 from ansible_collections.gpudev.workstation.plugins.module_utils._versions import older
 from ansible_collections.gpudev.workstation.plugins.module_utils._wait import DeadlinePassed, wait_until
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import ALLOW, Arguments, WindowsAction, ask_named
-from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation, WorkstationError
 
 POLL_SECONDS = 2.0
+# Its processes can outlive `docker desktop stop` by a moment.
+SECONDS_TO_END = 30
 
 
 class Stopped(Exception):
@@ -87,13 +99,20 @@ class ActionModule(WindowsAction):
         try:
             while True:
                 step = next(iter(_docker_desktop_plan.plan(found, wanted)), None)
-                if step is None or step.kind in {taken.kind for taken in done}:
+                kinds = {taken.kind for taken in done}
+                if step is None or step.kind in kinds:
                     break
+                # What only shows on the way was not asked for before; an upgrade has stopped everything already.
+                obstacle = self._obstacle(found, [step], wanted) if done and UPGRADE not in kinds else None
+                if obstacle is not None:
+                    return self._told(found, obstacle, changed=True, diff=diff)
                 self.progress(f"Docker Desktop: {step.why}")
                 found = self._take(station, arguments, wanted, found, step)
                 done.append(step)
         except Stopped as stop:
             return self._told(found, stop.layer, changed=bool(done), diff=diff)
+        except (WorkstationError, NotAnswered) as error:
+            return self._told(found, Layer("docker", UNKNOWN, str(error)), changed=bool(done), diff=diff)
         left = _docker_desktop_plan.plan(found, wanted)
         if left:
             finding = CATALOGUE["DESKTOP-015"].finding(_in_words("still owed", left))
@@ -144,6 +163,8 @@ class ActionModule(WindowsAction):
             raise Stopped("it has to be stopped by hand", "DESKTOP-014", f"Docker Desktop {found.version} runs", found, version=found.version)
         (answer,), after = self._do(station, _docker_desktop_plan.stop_command(found))
         self._require_session(answer, after, _docker_desktop_plan.SECONDS_TO_STOP)
+        if after.processes and all(inner.native().ok for inner in answer.in_session()):
+            after = self._until_it_is_gone(station)
         if after.processes:
             told = "; ".join(inner.native().told() for inner in answer.in_session())
             raise Stopped("it did not stop", "DESKTOP-014", f"docker desktop stop: {told}", after, version=after.version)
@@ -169,12 +190,20 @@ class ActionModule(WindowsAction):
 
         return wait_until(awaited, lambda: self._do(station)[1], lambda seen: seen.running, seconds, every=POLL_SECONDS, on_look=tell)
 
+    def _until_it_is_gone(self, station: Workstation) -> DockerDesktop:
+        try:
+            return wait_until("the end of Docker Desktop", lambda: self._do(station)[1], lambda seen: not seen.processes, SECONDS_TO_END, every=POLL_SECONDS)
+        except DeadlinePassed as late:
+            return t.cast(DockerDesktop, late.last)
+
     def _require_session(self, answer: Answer, found: DockerDesktop, seconds: int) -> None:
         told, user = answer.required(), self._user.connected
         if not told.get("logged_on"):
             raise Stopped("its user is not logged on", "DESKTOP-005", _logged_on(self._user), found, user=user)
         if not told.get("finished"):
             raise Stopped("a step in the session of its user hangs", "DESKTOP-013", "the scheduled task did not end", found, user=user, seconds=seconds)
+        for inner in answer.in_session():
+            inner.required()
 
     def _healthy(self, found: DockerDesktop, wanted: Wanted, status: str, what: str = "") -> Layer:
         findings: list[Finding] = _docker_desktop.release_findings(found, wanted.min_version, self._driver)

@@ -12,19 +12,21 @@ from ansible.errors import AnsibleActionFail
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _docker_desktop, _windows_user, _wsl, _wsl_plan
 from ansible_collections.gpudev.workstation.plugins.module_utils._console import Native
-from ansible_collections.gpudev.workstation.plugins.module_utils._language import Item
-from ansible_collections.gpudev.workstation.plugins.module_utils._layers import BROKEN, CHANGED, DRIFT, NEEDS_CONSENT, NEEDS_REBOOT, Finding, Layer
+from ansible_collections.gpudev.workstation.plugins.module_utils._language import Item, NotAnswered
+from ansible_collections.gpudev.workstation.plugins.module_utils._layers import BROKEN, CHANGED, DRIFT, NEEDS_CONSENT, NEEDS_REBOOT, UNKNOWN, Finding, Layer
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import result
 from ansible_collections.gpudev.workstation.plugins.module_utils._versions import older
 from ansible_collections.gpudev.workstation.plugins.module_utils._wait import DeadlinePassed, wait_until
 from ansible_collections.gpudev.workstation.plugins.module_utils._wsl import CATALOGUE, Wsl, recognised
 from ansible_collections.gpudev.workstation.plugins.module_utils._wsl_plan import Step, Wanted
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import ALLOW, Arguments, WindowsAction, ask_named
-from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation, WorkstationError
 
 # Sentences of wsl.exe are localised, its codes are not.
 OWN_ERROR = "Wsl/"
 SECONDS_TO_SETTLE = 180
+# The process of the virtual machine can outlive `wsl --shutdown` by a moment.
+SECONDS_TO_END = 30
 
 
 class Stopped(Exception):
@@ -83,6 +85,8 @@ class ActionModule(WindowsAction):
                 done.append(step)
         except Stopped as stop:
             return self._told(found, stop.layer, changed=bool(done), diff=diff)
+        except (WorkstationError, NotAnswered) as error:
+            return self._told(found, Layer("wsl", UNKNOWN, str(error)), changed=bool(done), diff=diff)
         layer = _wsl.wsl_layer(found, wanted.distribution, minimum=wanted.min_version)
         if not layer.stops:
             layer = Layer("wsl", CHANGED, f"{_in_words('done', done)}: {layer.summary}", layer.facts, layer.findings)
@@ -98,16 +102,27 @@ class ActionModule(WindowsAction):
 
     def _take(self, station: Workstation, arguments: Arguments, wanted: Wanted, found: Wsl, step: Step) -> Wsl:
         """One step and the look at what it led to."""
+        if step.consent == _wsl_plan.WSL_SHUTDOWN:
+            self._let_docker_desktop_settle(station)
         if step.kind == _wsl_plan.PACKAGE:
             return self._package(station, arguments, wanted, found)
         if step.kind == _wsl_plan.DISTRIBUTION:
             return self._distribution(station, arguments, wanted, found)
         if step.kind == _wsl_plan.SHUTDOWN:
-            self._let_docker_desktop_settle(station)
-        command = _wsl_plan.default_command(found, wanted) if step.kind == _wsl_plan.DEFAULT else _wsl_plan.shutdown_command(found)
-        told, after = self._run(station, command)
-        owed = after.restart_owed if step.kind == _wsl_plan.SHUTDOWN else not _is_default(after, wanted)
-        if owed or not told.ok:
+            return self._shut_down(station, found, step)
+        told, after = self._run(station, _wsl_plan.default_command(found, wanted))
+        if not (told.ok and _is_default(after, wanted)):
+            raise Stopped(_broken(after, recognised(f"wsl.exe: {told.told()}"), step.why))
+        return after
+
+    def _shut_down(self, station: Workstation, found: Wsl, step: Step) -> Wsl:
+        told, after = self._run(station, _wsl_plan.shutdown_command(found))
+        if told.ok and after.restart_owed:
+            try:
+                after = wait_until("the end of the virtual machine", lambda: self._look(station, "")[1], lambda seen: not seen.restart_owed, SECONDS_TO_END)
+            except DeadlinePassed as late:
+                after = late.last
+        if after.restart_owed or not told.ok:
             raise Stopped(_broken(after, recognised(f"wsl.exe: {told.told()}"), step.why))
         return after
 

@@ -124,7 +124,7 @@ class Editor:
         raise AnsibleActionFail(f"{self.path} could not be written: {what}. The workstation said: {failure.told()}")
 
     def answer(self, made: Plan, seen: Seen, found: t.Mapping[str, t.Any], backup: str | None) -> dict[str, t.Any]:
-        started = min((str(row["CreationDate"]) for row in seen["wsl_vm"].rows() if row.get("CreationDate")), default="")
+        started = _wsl.vm_started(seen["wsl_vm"])
         stale = made.changed or str(found.get("written") or "") > started
         owed = bool(started) and stale
         told = layer(made, WSLCONFIG, self.path, self.check_mode, owed)

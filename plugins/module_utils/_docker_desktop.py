@@ -9,6 +9,7 @@ Note that this module util is PRIVATE to the collection.
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -81,6 +82,11 @@ class SettingsFile:
         """What compare-and-swap expects to find."""
         return self.sha256 if self.exists else "absent"
 
+    def spelled(self, key: str) -> str:
+        """How a new key is written: settings.json, of releases before 4.35, has camelCase throughout."""
+        legacy = self.path.casefold().endswith("\\settings.json")
+        return key[:1].lower() + key[1:] if legacy else key
+
 
 @dataclass(frozen=True)
 class DockerDesktop:
@@ -95,6 +101,10 @@ class DockerDesktop:
     engine: t.Mapping[str, t.Any]
     settings: SettingsFile
     engine_told: str
+
+    def below(self, minimum: str) -> bool:
+        """Known to be older; the uninstall key can be missing (fixed in 4.43.0), and then only a running engine tells the version."""
+        return self.installed and bool(self.version) and older(self.version, minimum)
 
     @property
     def program(self) -> str:
@@ -122,7 +132,7 @@ def docker_desktop(seen: Seen) -> DockerDesktop:
     engine_answer = seen["docker_user_engine" if scope == "user" else "docker_machine_engine"].native()
     engine = _engine(engine_answer)
     platform = str(engine.get("platform") or "")
-    version = str((user if scope == "user" else machine).get("DisplayVersion") or "") or ".".join(str(part) for part in numbers(platform))
+    version = str((user if scope == "user" else machine).get("DisplayVersion") or "") or _version_in(platform)
     folder = str((user if scope == "user" else machine).get("InstallLocation") or (USER_FOLDER if scope == "user" else MACHINE_FOLDER)).rstrip("\\")
     legacy = bool(version) and older(version, FIRST_WITH_STORE)
     return DockerDesktop(
@@ -136,6 +146,12 @@ def docker_desktop(seen: Seen) -> DockerDesktop:
         settings=settings_file(seen["docker_settings" if legacy else "docker_store"], LEGACY if legacy else STORE),
         engine_told=engine_answer.told(),
     )
+
+
+def _version_in(platform: str) -> str:
+    """Of `Docker Desktop 4.91.0 (239619)`: 4.91.0."""
+    found = re.search(r"\d+(?:\.\d+)+", platform)
+    return found.group(0) if found else ""
 
 
 def _engine(told: Native) -> t.Dict[str, t.Any]:
@@ -180,9 +196,9 @@ def merged(found: SettingsFile, settings: t.Mapping[str, t.Any], integration: t.
         if present is not None and after[present] != value:
             after[present] = value
     for key, value in settings.items():
-        after[spelling.get(key.casefold(), key)] = value
+        after[spelling.get(key.casefold(), found.spelled(key))] = value
     if integration:
-        present = spelling.get(INTEGRATED.casefold(), INTEGRATED)
+        present = spelling.get(INTEGRATED.casefold(), found.spelled(INTEGRATED))
         listed = list(after.get(present) or [])
         known = {str(name).casefold() for name in listed}
         after[present] = listed + [name for name in integration if name.casefold() not in known]
@@ -211,9 +227,8 @@ def gate_reason(driver: str) -> str:
 def release_findings(found: DockerDesktop, minimum: str, driver: str) -> t.List[Finding]:
     """What is to be said of the installed release."""
     findings = []
-    if found.installed and older(found.version, minimum):
-        symptom = f"Docker Desktop {found.version or 'of unknown version'}"
-        findings.append(CATALOGUE["DESKTOP-002"].finding(symptom, version=found.version, minimum=minimum, reason=gate_reason(driver)))
+    if found.below(minimum):
+        findings.append(CATALOGUE["DESKTOP-002"].finding(f"Docker Desktop {found.version}", version=found.version, minimum=minimum, reason=gate_reason(driver)))
     known = next((entry for version, entry in KNOWN_BAD.items() if found.installed and numbers(version) == numbers(found.version)), None)
     if known is not None:
         entry = CATALOGUE["DESKTOP-008"].finding(f"Docker Desktop {found.version}", version=found.version, defect=known[0])

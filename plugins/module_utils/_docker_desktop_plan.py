@@ -23,7 +23,6 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._docker_desktop
 )
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import Item, in_session, native, write_file
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Finding
-from ansible_collections.gpudev.workstation.plugins.module_utils._versions import older
 
 INSTALL, UPGRADE, SETTINGS, START = "install", "upgrade", "settings", "start"
 DOCKER_RESTART, UPGRADE_CONSENT = "docker_restart", "docker_desktop_upgrade"
@@ -67,7 +66,7 @@ def plan(found: DockerDesktop, wanted: Wanted) -> t.List[Step]:
     steps = []
     if not found.installed:
         steps.append(Step(INSTALL, f"Docker Desktop is installed from {wanted.installer}"))
-    elif older(found.version, wanted.min_version):
+    elif found.below(wanted.min_version):
         steps.append(Step(UPGRADE, f"Docker Desktop {found.version} is upgraded from {wanted.installer}", UPGRADE_CONSENT))
     keys = keys_to_change(found.settings, wanted)
     stopped = not found.processes or any(step.kind == UPGRADE for step in steps)
@@ -85,7 +84,7 @@ def impossible(found: DockerDesktop, wanted: Wanted, driver: str) -> t.List[Find
         return [CATALOGUE["DESKTOP-007"].finding(found.settings.problem, path=found.settings.path, problem=found.settings.problem)]
     if not found.installed and not wanted.installer:
         return [CATALOGUE["DESKTOP-001"].finding("no uninstall key, no AppPath")]
-    if found.installed and older(found.version, wanted.min_version) and not wanted.installer:
+    if found.below(wanted.min_version) and not wanted.installer:
         return [_too_old("DESKTOP-002", found, wanted, driver)]
     return []
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.gpudev.workstation.plugins.module_utils._language import Item, cim, registry, shell
+from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer, Item, cim, registry, shell
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import OK, Finding, Layer
 from ansible_collections.gpudev.workstation.plugins.module_utils._windows_user import CATALOGUE, Seen, WindowsUser
 
@@ -81,7 +81,9 @@ class Windows:
 
     @property
     def missing_features(self) -> t.Tuple[str, ...]:
-        return tuple(name for name in self.required_features if self.features[name] != "enabled")
+        """A running hypervisor speaks for a feature that could not be asked about."""
+        good = ("enabled", "unknown") if self.hypervisor else ("enabled",)
+        return tuple(name for name in self.required_features if self.features[name] not in good)
 
     @property
     def virtualization(self) -> bool:
@@ -126,7 +128,7 @@ def windows(seen: Seen) -> Windows:
         logical_processors=_number(computer.get("NumberOfLogicalProcessors")),
         hypervisor=bool(computer.get("HypervisorPresent")),
         firmware_virtualization=any(bool(row.get("VirtualizationFirmwareEnabled")) for row in seen["processor"].rows()),
-        features=_features(seen["features"].rows()),
+        features=_features(seen["features"]),
         reboot_reasons=_reboot_reasons(seen),
         policies=seen["policies"].values(),
     )
@@ -143,9 +145,10 @@ def _product(name: str, build: int) -> str:
     return name.replace("Windows 10", "Windows 11") if build >= FIRST_WINDOWS_11 else name
 
 
-def _features(rows: t.Iterable[t.Mapping[str, t.Any]]) -> t.Dict[str, str]:
-    found = {str(row["Name"]): INSTALL_STATES.get(_number(row.get("InstallState")), "unknown") for row in rows}
-    return {name: found.get(name, "absent") for name in FEATURES}
+def _features(answer: Answer) -> t.Dict[str, str]:
+    """A question that failed (the class wants an administrator) says nothing about what is there."""
+    found = {str(row["Name"]): INSTALL_STATES.get(_number(row.get("InstallState")), "unknown") for row in answer.rows()}
+    return {name: found.get(name, "absent" if answer.failure is None else "unknown") for name in FEATURES}
 
 
 def _reboot_reasons(seen: Seen) -> t.Tuple[str, ...]:

@@ -34,7 +34,8 @@ WSL_ENVIRONMENT = {"WSL_UTF8": "1", "WSL_DISABLE_WARNINGS": "1"}
 MINIMUM = "2.1.5"
 # Bit VM_MODE of the value Flags (microsoft/WSL#6924); the value Version is something else.
 VM_MODE = 0x8
-# The memory of the virtual machine shows as one process that lives as long as the machine; the name depends on the Windows release.
+# The memory of the virtual machine shows as one process that lives as long as the machine; the name depends on the Windows release. Other virtual
+# machines (Windows Sandbox, isolated containers) are called vmmem too, so the name that is WSL's alone counts first.
 VM_PROCESSES = ("vmmemWSL", "vmmem")
 SECONDS_FOR_QUESTIONS = 20
 
@@ -128,12 +129,19 @@ def wsl(seen: Seen) -> Wsl:
         kernel=versions.get("kernel", "") or str(seen["wsl_inbox"].values().get("KernelVersion") or ""),
         executable=f"{folder}\\wsl.exe" if folder else inbox,
         distributions=_distributions(seen["wsl_distributions"], listed(seen["wsl_list"].native().stdout)),
-        vm_started=min((str(row["CreationDate"]) for row in seen["wsl_vm"].rows() if row.get("CreationDate")), default=""),
+        vm_started=vm_started(seen["wsl_vm"]),
         wslconfig_path=str(wslconfig.get("path") or WSLCONFIG),
         wslconfig_written=str(wslconfig.get("written") or ""),
         forbidden_by="AllowWSL" if seen["wsl_policies"].values().get("AllowWSL") == 0 else "",
         trouble=_trouble(seen["wsl_version"].native()) if kind == STORE else "",
     )
+
+
+def vm_started(answer: Answer) -> str:
+    """When the virtual machine of WSL started; empty when it does not run."""
+    others = VM_PROCESSES[1].casefold()
+    started = [(str(row["Name"]).casefold() == others, str(row["CreationDate"])) for row in answer.rows() if row.get("CreationDate")]
+    return min(started, default=(False, ""))[1]
 
 
 def _trouble(told: Native) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -175,3 +176,67 @@ def test_too_old_to_be_stopped_from_outside() -> None:
     answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "allow": ["docker_restart"]})
     assert answer["layers"][0]["findings"][0]["code"] == "DESKTOP-014"
     assert windows.written == []
+
+
+def test_processes_that_take_a_moment_to_end() -> None:
+    windows = not_integrated()
+    ended = windows.programs[DOCKER]
+
+    def docker_exe(arguments: list[str]) -> dict[str, Any]:
+        if arguments == ["desktop", "stop"]:
+            # Still there in the look that comes with the stop, gone in the next.
+            windows.stopping = iter([True])  # type: ignore[attr-defined]
+            return ran()
+        if arguments[:1] == ["version"] and next(getattr(windows, "stopping", iter([])), False):
+            windows.docker_runs(False)
+        return ended(arguments)
+
+    windows.programs[DOCKER] = docker_exe
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "allow": ["docker_restart"]})
+    assert answer["layers"][0]["status"] == "changed"
+    assert "Ubuntu-24.04" in json.loads(windows.files[STORE][0])["integratedWslDistros"]
+
+
+def test_program_that_cannot_be_started_is_told_at_once() -> None:
+    windows = healthy()
+    windows.docker_runs(False)
+
+    def refuse(_arguments: list[str]) -> dict[str, Any]:
+        raise LookupError({"type": "System.ComponentModel.Win32Exception", "message": "blocked by group policy", "hresult": "0x800704EC", "id": "x"})
+
+    windows.programs[DOCKER.replace("resources\\bin\\docker.exe", "Docker Desktop.exe")] = refuse
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "start_timeout": 600})
+    assert (answer["failed"], answer["layers"][0]["status"]) == (True, "unknown")
+    assert "blocked by group policy" in answer["msg"]
+
+
+def version_unknown(running_version: str) -> FakeWindows:
+    """The uninstall key is missing (facts: docker-desktop, "may be missing"), so the version shows when the engine answers."""
+    windows = healthy()
+    key = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall\\Docker Desktop"
+    del windows.registry[key]
+    windows.registry["HKLM:\\SOFTWARE\\Docker Inc.\\Docker\\1.0"] = {"AppPath": "C:\\Program Files\\Docker\\Docker"}
+    answered = windows.programs[DOCKER]
+
+    def docker_exe(arguments: list[str]) -> dict[str, Any]:
+        told = answered(arguments)
+        text = base64.b64decode(told["stdout"]).decode().replace("4.91.0 (239619)", f"{running_version} (1)")
+        return {**told, "stdout": base64.b64encode(text.encode()).decode()}
+
+    windows.programs[DOCKER] = docker_exe
+    windows.docker_runs(False)
+    return windows
+
+
+def test_a_version_that_is_not_known_is_not_an_old_one() -> None:
+    answer = run_action(ActionModule, FakeConnection(version_unknown("4.91.0")), UBUNTU)
+    assert (answer["layers"][0]["status"], answer["docker_desktop"]["version"]) == ("changed", "4.91.0")
+
+
+def test_what_only_shows_on_the_way_still_needs_consent() -> None:
+    windows = version_unknown("4.30.0")
+    with_installer(windows)
+    answer = run_action(ActionModule, FakeConnection(windows), FROM_FILE, modules=stat())
+    assert (answer["failed"], answer["changed"], answer["layers"][0]["status"]) == (True, True, "needs_consent")
+    assert "'docker_desktop_upgrade'" in answer["msg"]
+    assert INSTALLER not in " ".join(windows.commands)

@@ -174,3 +174,32 @@ def test_it_waits_for_a_logon_no_longer_than_told() -> None:
     answer = run_action(ActionModule, connection, {**UBUNTU, "logon_timeout": 0})
     assert answer["workstation"]["user"]["logged_on"] == []
     assert len(connection.requests) == 1
+
+
+def features_denied(windows: FakeWindows) -> None:
+    """Win32_OptionalFeature asks for an administrator; the other classes do not."""
+    answered = windows._cim
+
+    def refuse(item: dict[str, object]) -> object:
+        if item["class"] == "Win32_OptionalFeature":
+            denied = {
+                "type": "Microsoft.Management.Infrastructure.CimException",
+                "message": "Access denied",
+                "hresult": "0x80070005",
+                "id": "HRESULT 0x80041003",
+            }
+            raise LookupError(denied)
+        return answered(item)
+
+    windows._cim = refuse  # type: ignore[assignment,method-assign]
+
+
+def test_features_that_may_not_be_asked_about_are_unknown_not_absent() -> None:
+    windows = healthy()
+    features_denied(windows)
+    answer = run_action(ActionModule, FakeConnection(windows), UBUNTU)
+    assert answer["workstation"]["windows"]["features"]["VirtualMachinePlatform"] == "unknown"
+    # The hypervisor runs, so the feature must be on.
+    assert answer["layers"][0]["status"] == "ok"
+    firmware_only(windows)
+    assert layers(windows)["windows"] == ("broken", ["WIN-003"])

@@ -184,3 +184,66 @@ def test_names_that_wsl_exe_would_split_are_refused(name: str) -> None:
     with pytest.raises(AnsibleActionFail, match="Ubuntu-24.04"):
         run_action(ActionModule, connection, {"distribution": name})
     assert connection.requests == []
+
+
+def lingering(windows: FakeWindows, looks: int) -> None:
+    """The process of the virtual machine is still seen for some looks after `wsl --shutdown` has ended."""
+    ended = windows.programs[WSL]
+
+    def wsl_exe(arguments: list[str]) -> dict[str, Any]:
+        if arguments != ["--shutdown"]:
+            if arguments == ["--version"] and windows.cim["Win32_Process"] and windows.cim["Win32_Process"][0].get("ends_after") is not None:
+                windows.cim["Win32_Process"][0]["ends_after"] -= 1
+                if windows.cim["Win32_Process"][0]["ends_after"] < 0:
+                    windows.cim["Win32_Process"] = []
+            return ended(arguments)
+        windows.cim["Win32_Process"][0]["ends_after"] = looks
+        return ran()
+
+    windows.programs[WSL] = wsl_exe
+
+
+def test_virtual_machine_that_takes_a_moment_to_end() -> None:
+    windows = newer_wslconfig()
+    lingering(windows, looks=1)
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "allow": ["wsl_shutdown"]})
+    assert (answer["changed"], answer["layers"][0]["status"], answer["wsl"]["restart_owed"]) == (True, "changed", False)
+
+
+def test_virtual_machine_that_does_not_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ansible_collections.gpudev.workstation.plugins.action.wsl.SECONDS_TO_END", 0)
+    windows = newer_wslconfig()
+    lingering(windows, looks=9)
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "allow": ["wsl_shutdown"]})
+    assert (answer["failed"], answer["changed"], answer["layers"][0]["status"]) == (True, False, "broken")
+
+
+@pytest.mark.parametrize(
+    ("rows", "owed"),
+    [
+        # Windows Sandbox started before .wslconfig was written, WSL after it.
+        ([("vmmem", "2026-11-19T07:00:00.0000000Z"), ("vmmemWSL", "2026-11-20T09:00:00.0000000Z")], False),
+        ([("vmmem", "2026-11-20T09:00:00.0000000Z"), ("vmmemWSL", "2026-11-19T07:00:00.0000000Z")], True),
+        ([("vmmem", "2026-11-19T07:00:00.0000000Z")], True),
+    ],
+)
+def test_other_virtual_machines_are_not_that_of_wsl(rows: list[tuple[str, str]], owed: bool) -> None:
+    windows = newer_wslconfig()
+    windows.cim["Win32_Process"] = [{"Name": name, "CreationDate": started} for name, started in rows]
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "restart": "never"})
+    assert answer["wsl"]["restart_owed"] is owed
+
+
+def test_what_was_done_before_an_unexpected_end_is_still_a_change() -> None:
+    windows = fresh()
+    modules = installer_modules(windows)
+
+    def answer(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if arguments["path"] == ROOTFS:
+            return {"failed": True, "msg": "the disk is gone"}
+        found: dict[str, Any] = modules(name, arguments)
+        return found
+
+    told = run_action(ActionModule, FakeConnection(windows), FROM_FILES, modules=answer)
+    assert (told["failed"], told["changed"], told["layers"][0]["status"]) == (True, True, "unknown")
+    assert "the disk is gone" in told["msg"]

@@ -142,3 +142,16 @@ def test_codes_are_used_once_and_layers_fit() -> None:
     catalogue = Catalogue(WINDOWS, WSL, DESKTOP)
     prefixes = {"WIN": "windows", "DRIVER": "nvidia_driver", "WSL": "wsl", "DESKTOP": "docker"}
     assert all(prefixes[code.split("-")[0]] == entry.layer for code, entry in catalogue.entries.items())
+
+
+@pytest.mark.parametrize(
+    ("path", "keys"),
+    [
+        ("C:\\Users\\dev\\AppData\\Roaming\\Docker\\settings.json", ["autoStart", "integratedWslDistros"]),
+        ("C:\\Users\\dev\\AppData\\Roaming\\Docker\\settings-store.json", ["AutoStart", "IntegratedWslDistros"]),
+    ],
+)
+def test_new_keys_are_spelled_as_the_file_of_that_release_spells_them(path: str, keys: list[str]) -> None:
+    # samples/windows/docker_settings_json_legacy_keys.json.txt: every key of settings.json is camelCase
+    found = settings_file(Answer("file", {"exists": False, "path": path}), path)
+    assert list(merged(found, {"AutoStart": True}, ["Ubuntu-24.04"])) == keys
