@@ -209,7 +209,7 @@ function Register-SessionTask($name, $folder, $user, $seconds) {
 function Test-TaskBegun($name) {
     # 267009: it runs. Below 65536: the exit code of a PowerShell that ran. Else it never began: 267011 not yet, 0x800710E0 refused, 0x800704DD nobody there.
     $result = (Get-ScheduledTaskInfo -TaskName $name -ErrorAction Stop).LastTaskResult
-    $result -eq 267009 -or $result -lt 65536
+    $result -eq 267009 -or ($result -ge 0 -and $result -lt 65536)
 }
 
 function Invoke-InSession($item) {
