@@ -16,11 +16,10 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import Catalogue
-from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_docker import GUEST
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_guest import ENTRIES
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import OK, Finding, Layer
 
-CATALOGUE = Catalogue(GUEST, ENTRIES)
+CATALOGUE = Catalogue(ENTRIES)
 
 WSL2, WSL1, NATIVE = "wsl2", "wsl1", "native"
 
@@ -160,8 +159,9 @@ def _nvidia_smi_findings(guest: Guest) -> t.Iterator[Finding]:
     if guest.nvidia_smi and not guest.nvidia_smi.startswith(WSL_LIBRARIES) and not guest.conflicting_packages:
         yield CATALOGUE["GUEST-005"].finding(guest.nvidia_smi, path=guest.nvidia_smi)
     if guest.nvidia_smi_ok is False and "/dev/dxg" in guest.devices and not guest.conflicting_packages:
-        entry = CATALOGUE.recognise(guest.nvidia_smi_output, ["distro"]) or CATALOGUE["GUEST-024"]
-        yield entry.finding(guest.nvidia_smi_output)
+        entry = CATALOGUE.recognise(guest.nvidia_smi_output, ["distro"])
+        # A harmless remark among its words does not explain why it failed.
+        yield (entry if entry is not None and entry.status else CATALOGUE["GUEST-024"]).finding(guest.nvidia_smi_output)
 
 
 def _other_findings(guest: Guest) -> t.Iterator[Finding]:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpudev.workstation.plugins.module_utils._guest import (
+    CATALOGUE,
     Guest,
     conflicting,
     first_library,
@@ -81,6 +82,16 @@ def test_judged(what: str, guest: Guest, status: str, codes: list[str]) -> None:
 def test_a_harmless_remark_of_ldconfig_is_no_finding() -> None:
     """The library is a plain file in WSL; only where the linker finds it counts (microsoft/WSL#5663)."""
     assert guest_layer(HEALTHY).findings == []
+
+
+def test_a_harmless_remark_does_not_explain_a_failure() -> None:
+    said = "ldconfig: /usr/lib/wsl/lib/libcuda.so.1 is not a symbolic link"
+    layer = guest_layer(replace(HEALTHY, nvidia_smi_ok=False, nvidia_smi_output=said, gpus=()))
+    assert (layer.status, [finding.code for finding in layer.findings]) == ("broken", ["GUEST-024"])
+
+
+def test_the_guides_word_on_linux_drivers_has_an_entry() -> None:
+    assert "G7" in {row for entry in CATALOGUE.entries.values() for row in entry.rows}
 
 
 def test_exactly_the_driver_packages_are_named() -> None:
