@@ -164,23 +164,19 @@ def _watch(process: subprocess.Popen[bytes], timeout: float | None, on_line: t.C
     if process.stdout is None or process.stderr is None:
         raise ValueError("the streams of a watched program are pipes")
     collected: dict[t.Any, list[bytes]] = {process.stdout: [], process.stderr: []}
-    pending = b""
+    lines = _Lines(on_line)
 
     def hear(stream: t.Any, chunk: bytes) -> None:
-        nonlocal pending
         collected[stream].append(chunk)
         if stream is process.stdout:
-            *lines, pending = (pending + chunk).split(b"\n")
-            for line in lines:
-                on_line(_text(line))
+            lines.feed(chunk)
 
     timed_out = _gather(process, list(collected), timeout, hear)
     if timed_out:
         _reap(process)
     else:
         process.wait()
-    if pending:
-        on_line(_text(pending))
+    lines.end()
     return _text(b"".join(collected[process.stdout])), _text(b"".join(collected[process.stderr])), timed_out
 
 

@@ -65,6 +65,9 @@ class SmokeTest:
         try:
             self.kube.create(smoke.manifest(name, self.namespace, self.image, self.seconds))
         except KubeError as error:
+            if error.transient:
+                # No answer is no proof that it was not made.
+                self._take_back(name)
             return self._refused(error), False
         self.returned["pod"] = name
         try:
@@ -73,6 +76,13 @@ class SmokeTest:
             return self._judge(seen, log), seen.worth_another_pod
         finally:
             self.kube.delete("Pod", name, self.namespace, grace_seconds=0)
+
+    def _take_back(self, name: str) -> None:
+        """As far as the API server answers; otherwise its own deadline ends the pod, and the next run removes it."""
+        try:
+            self.kube.delete("Pod", name, self.namespace, grace_seconds=0)
+        except KubeError:
+            return
 
     def _follow(self, name: str) -> smoke.Progress:
         """Until it is over; a pod that waits for good reasons is given the whole time."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _smoke_pod as smoke
+from ansible_collections.gpudev.workstation.plugins.module_utils._kube import UNREACHABLE, KubeError
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Layer
 from ansible_collections.gpudev.workstation.plugins.module_utils._smoke_test import smoke_test
 from tests.unit.plugins.fake_cluster import FIXTURES, LOGS, FakeCluster, forbidden, recorded
@@ -164,3 +165,14 @@ def test_recorded_query_of_a_real_pod_is_read() -> None:
     row = ", ".join(text.splitlines()[1].replace(" MiB", "").split(", ")[:5])
     (gpu,) = smoke.gpus_in(row)
     assert (gpu.name, gpu.driver_version, gpu.memory_mib) == ("NVIDIA H200", "580.159.04", 143771)
+
+
+def test_pod_whose_creation_was_not_answered_is_removed_all_the_same() -> None:
+    cluster = cluster_in_which_pods_become("pod_succeeded")
+
+    def made_without_an_answer(_cluster: FakeCluster, _body: dict[str, Any]) -> None:
+        raise KubeError(UNREACHABLE, "create Pod x", "Read timed out.")
+
+    cluster.when_created = made_without_an_answer
+    layer, _returned = run(cluster)
+    assert (layer.status, [key for key in cluster.objects if key[0] == "Pod"]) == ("unreachable", [])
