@@ -197,7 +197,9 @@ class ActionModule(WindowsAction):
             return t.cast(DockerDesktop, late.last)
 
     def _require_session(self, answer: Answer, found: DockerDesktop, seconds: int) -> None:
-        told, user = answer.required(), self._user.connected
+        user = self._user.connected
+        nobody = answer.failure is not None and answer.failure.nobody_there
+        told = {} if nobody else answer.required()
         if not told.get("logged_on"):
             raise Stopped("its user is not logged on", "DESKTOP-005", _logged_on(self._user), found, user=user)
         if not told.get("finished"):

@@ -53,7 +53,7 @@ ENTRIES: t.Tuple[Entry, ...] = (
         layer="docker",
         status="needs_logon",
         cause="Docker Desktop runs only in the desktop session of a logged-on user, and {user} is not logged on.",
-        remedy="Log on to Windows as {user} (or switch on automatic logon), then run again. Everything else was left as it is.",
+        remedy="Log on to Windows as {user} (or switch on automatic logon), then run again.",
         reference=_INTERACTIVE,
     ),
     Entry(

@@ -113,7 +113,7 @@ ENTRIES: t.Tuple[Entry, ...] = (
     Entry(
         code="DRIVER-003",
         layer="nvidia_driver",
-        cause="The GPU {name} runs in {model} mode; WSL2 sees only GPUs in WDDM mode.",
+        cause="The GPU {name} runs in {model} mode; WSL2 sees only GPUs in WDDM or MCDM mode.",
         remedy="Switch it with 'nvidia-smi -i {index} -dm 0' as administrator and restart Windows.",
         reference="https://docs.nvidia.com/cuda/archive/11.4.4/wsl-user-guide/index.html",
         rows=("S1",),

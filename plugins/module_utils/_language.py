@@ -19,6 +19,8 @@ Item = t.Dict[str, t.Any]
 HRESULT_LOCKED = "0x80070020"
 HRESULT_DENIED = "0x80070005"
 HRESULT_DISK_FULL = "0x80070070"
+# What the task scheduler says of a task for a desktop session that is not there: ERROR_NOT_LOGGED_ON, ERROR_REQUEST_REFUSED.
+NOBODY_THERE = ("0x800704dd", "0x800710e0")
 
 
 class NotAnswered(Exception):
@@ -49,6 +51,11 @@ class Failure:
     @property
     def changed_meanwhile(self) -> bool:
         return self.message.startswith("changed meanwhile: ")
+
+    @property
+    def nobody_there(self) -> bool:
+        """CIM errors carry their code in the id only: `HRESULT 0x800704dd,Start-ScheduledTask`."""
+        return any(code in f"{self.hresult} {self.id}".lower() for code in NOBODY_THERE)
 
     def told(self) -> str:
         return " ".join(f"{self.message} ({', '.join(part for part in (self.type, self.hresult, self.id) if part and part != self.message)})".split())

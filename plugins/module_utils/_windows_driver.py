@@ -26,7 +26,8 @@ FIELDS = ("index", "uuid", "name", "driver_version", "memory.total", "driver_mod
 # NVIDIA's CUDA on WSL guide: 472.12 for Windows 11, 496.76 for Windows 10 21H2.
 MINIMUM_10 = "496.76"
 MINIMUM_11 = "472.12"
-WDDM = "WDDM"
+# NVML's nvmlDriverModel_t: WDDM and MCDM are models of Microsoft's graphics kernel, which GPU-PV builds on; WDM (TCC) is not.
+VISIBLE_IN_WSL = ("WDDM", "MCDM")
 SECONDS_FOR_SMI = 20
 
 
@@ -122,7 +123,7 @@ def _obstacles(found: NvidiaDriver, minimum: str) -> t.Iterator[Finding]:
     if older(found.driver_version, minimum):
         yield CATALOGUE["DRIVER-002"].finding(f"driver {found.driver_version} ({found.source})", version=found.driver_version, minimum=minimum)
     for gpu in found.gpus:
-        if gpu.driver_model and gpu.driver_model.upper() != WDDM:
+        if gpu.driver_model and gpu.driver_model.upper() not in VISIBLE_IN_WSL:
             symptom = f"{gpu.name}: driver model {gpu.driver_model}"
             yield CATALOGUE["DRIVER-003"].finding(symptom, name=gpu.name, model=gpu.driver_model, index=gpu.index)
     if found.problem:

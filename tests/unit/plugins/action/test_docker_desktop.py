@@ -143,6 +143,19 @@ def test_nobody_logged_on() -> None:
     assert (predicted["layers"][0]["status"], "failed" in predicted) == ("needs_logon", False)
 
 
+def test_task_that_cannot_be_started_because_nobody_is_there() -> None:
+    windows = healthy()
+    windows.docker_runs(False)
+    said = {"type": "Microsoft.Management.Infrastructure.CimException", "message": "localised", "hresult": "0x80131500"}
+
+    def refuse(_item: dict[str, Any]) -> dict[str, Any]:
+        raise LookupError({**said, "id": "HRESULT 0x800704dd,Start-ScheduledTask"})
+
+    windows._in_session = refuse  # type: ignore[method-assign]
+    answer = run_action(ActionModule, FakeConnection(windows), UBUNTU)
+    assert (answer["layers"][0]["status"], answer["layers"][0]["findings"][0]["code"]) == ("needs_logon", "DESKTOP-005")
+
+
 def test_session_that_hangs_is_told_with_its_user() -> None:
     windows = healthy()
     windows.docker_runs(False)

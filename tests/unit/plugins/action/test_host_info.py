@@ -116,6 +116,8 @@ def test_declared_user_is_wanted_even_when_nobody_is_logged_on() -> None:
     [
         ("0, GPU-1, NVIDIA GeForce RTX 4050 Laptop GPU, 471.96, 6141, WDDM", "broken", ["DRIVER-002"]),
         ("0, GPU-1, NVIDIA RTX A4000, 591.59, 6141, TCC", "broken", ["DRIVER-003"]),
+        # github.com/ggml-org/llama.cpp/discussions/25978: a GPU in MCDM mode computes in WSL2, in TCC mode it is not seen there.
+        ("0, GPU-1, Tesla P40, 582.70, 24576, MCDM", "ok", []),
         ("0, GPU-1, NVIDIA GeForce RTX 4050 Laptop GPU, 472.12, [N/A], [N/A]", "ok", []),
     ],
 )
