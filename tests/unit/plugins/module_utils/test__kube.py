@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 import yaml
@@ -124,6 +125,48 @@ def test_apply_is_an_apply_patch_under_our_manager_and_dry_when_asked(server: Se
     assert asked["path"] == "/apis/apps/v1/namespaces/n/daemonsets/d?dryRun=All&fieldManager=gpudev.workstation"
     assert json.loads(asked["body"])["metadata"]["name"] == "d"
     assert "force" not in asked["path"]
+
+
+POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "n"}}
+
+
+@pytest.mark.parametrize(("dry_run", "asked"), [(False, "?fieldManager=gpudev.workstation"), (True, "?dryRun=All&fieldManager=gpudev.workstation")])
+def test_create_is_dry_when_asked(dry_run: bool, asked: str, server: Server, kube: _kube.Kube) -> None:
+    kube.create(POD, dry_run=dry_run)
+    assert [(seen["verb"], seen["path"], json.loads(seen["body"])) for seen in server.asked] == [("POST", f"/api/v1/namespaces/n/pods{asked}", POD)]
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_delete_is_dry_when_asked_and_takes_the_dependents(dry_run: bool, server: Server, kube: _kube.Kube) -> None:
+    assert kube.delete("Pod", "p", "n", dry_run=dry_run, grace_seconds=0) is True
+    (seen,) = server.asked
+    path, _mark, query = seen["path"].partition("?")
+    assert (seen["verb"], path) == ("DELETE", "/api/v1/namespaces/n/pods/p")
+    wanted = {"gracePeriodSeconds": ["0"], "propagationPolicy": ["Background"], **({"dryRun": ["All"]} if dry_run else {})}
+    assert parse_qs(query) == wanted
+
+
+@pytest.mark.parametrize(("options", "more"), [({}, ""), ({"container": "c", "previous": True, "tail": 7}, "&container=c&previous=true")])
+def test_log_of_the_container_asked_for(options: dict[str, Any], more: str, server: Server, kube: _kube.Kube) -> None:
+    server.answers = [(200, "words")]
+    assert kube.log("p", "n", **options) == "words"
+    assert server.asked[0]["path"] == f"/api/v1/namespaces/n/pods/p/log?tailLines={options.get('tail', 400)}&limitBytes=262144{more}"
+
+
+def test_a_cluster_without_its_node_is_not_found_rather_than_empty(server: Server, kube: _kube.Kube) -> None:
+    server.answers = [(200, '{"kind": "NodeList", "items": []}')]
+    with pytest.raises(KubeError, match="no node yet") as caught:
+        kube.node()
+    assert caught.value.kind == "not_found"
+    server.answers = [(404, '{"kind": "Status", "message": "nodes \\"x\\" not found", "reason": "NotFound", "code": 404}')]
+    with pytest.raises(KubeError) as caught:
+        kube.node("x")
+    assert caught.value.kind == "not_found"
+
+
+def test_listed_objects_say_what_they_are(server: Server, kube: _kube.Kube) -> None:
+    server.answers = [(200, '{"items": [{"metadata": {"name": "x"}}]}')]
+    assert [(kube.find(kind)[0]["apiVersion"], kube.find(kind)[0]["kind"]) for kind in ("DaemonSet", "Pod")] == [("apps/v1", "DaemonSet"), ("v1", "Pod")]
 
 
 def test_nothing_is_discovered(server: Server, kube: _kube.Kube) -> None:
