@@ -79,6 +79,8 @@ class ActionModule(WindowsAction):
     ) -> dict[str, t.Any]:
         done: list[Step] = []
         try:
+            # Before the first change, not before the step that uses it.
+            self._require_files(arguments, steps)
             for step in steps:
                 self.progress(f"WSL: {step.why}")
                 found = self._take(station, arguments, wanted, found, step)
@@ -145,7 +147,6 @@ class ActionModule(WindowsAction):
     def _package(self, station: Workstation, arguments: Arguments, wanted: Wanted, found: Wsl) -> Wsl:
         told, way = "", f"the package {wanted.installer}" if wanted.installer else "wsl.exe"
         if wanted.installer:
-            self._require(wanted.installer, arguments["installer_sha256"])
             answer = self.install_package(wanted.installer, arguments["installer_sha256"])
             told = f"win_package: rc {answer.get('rc')}"
             _user, after = self._look(station, arguments["windows_user"])
@@ -162,8 +163,6 @@ class ActionModule(WindowsAction):
         return after
 
     def _distribution(self, station: Workstation, arguments: Arguments, wanted: Wanted, found: Wsl) -> Wsl:
-        if wanted.rootfs:
-            self._require(wanted.rootfs, arguments["rootfs_sha256"])
         native, after = self._run(station, _wsl_plan.distribution_command(found, wanted))
         if after.named(wanted.distribution) is None:
             told, way = f"wsl.exe: {native.told()}", wanted.rootfs or "the store"
@@ -171,6 +170,11 @@ class ActionModule(WindowsAction):
             finding = (known or CATALOGUE["WSL-017"]).finding(told, distribution=wanted.distribution, way=way, user=arguments["windows_user"])
             raise Stopped(_broken(after, finding, f"{wanted.distribution} was not installed"))
         return after
+
+    def _require_files(self, arguments: Arguments, steps: t.Sequence[Step]) -> None:
+        for kind, option in ((_wsl_plan.PACKAGE, "installer"), (_wsl_plan.DISTRIBUTION, "rootfs")):
+            if arguments[option] and any(step.kind == kind for step in steps):
+                self._require(arguments[option], arguments[f"{option}_sha256"])
 
     def _require(self, path: str, sha256: str) -> None:
         """The file must be there and, where a checksum is declared, be the declared one."""

@@ -151,7 +151,7 @@ def test_task_that_cannot_be_started_because_nobody_is_there() -> None:
     def refuse(_item: dict[str, Any]) -> dict[str, Any]:
         raise LookupError({**said, "id": "HRESULT 0x800704dd,Start-ScheduledTask"})
 
-    windows._in_session = refuse  # type: ignore[method-assign]
+    windows._in_session = refuse  # type: ignore[assignment,method-assign]
     answer = run_action(ActionModule, FakeConnection(windows), UBUNTU)
     assert (answer["layers"][0]["status"], answer["layers"][0]["findings"][0]["code"]) == ("needs_logon", "DESKTOP-005")
 

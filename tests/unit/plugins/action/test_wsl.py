@@ -236,14 +236,39 @@ def test_other_virtual_machines_are_not_that_of_wsl(rows: list[tuple[str, str]],
 
 def test_what_was_done_before_an_unexpected_end_is_still_a_change() -> None:
     windows = fresh()
+    connection = FakeConnection(windows)
     modules = installer_modules(windows)
 
     def answer(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        if arguments["path"] == ROOTFS:
-            return {"failed": True, "msg": "the disk is gone"}
+        found: dict[str, Any] = modules(name, arguments)
+        versions = windows.programs.get(WSL)
+
+        def wsl_exe(words: list[str]) -> dict[str, Any]:
+            # From the look after the package on, nothing comes back any more.
+            connection.raw = (1, b"", b"the disk is gone")
+            return versions(words) if versions else {}
+
+        windows.programs[WSL] = wsl_exe
+        return found
+
+    told = run_action(ActionModule, connection, FROM_FILES, modules=answer)
+    assert (told["failed"], told["changed"], told["layers"][0]["status"]) == (True, True, "unknown")
+    assert "the disk is gone" in told["msg"]
+
+
+@pytest.mark.parametrize("wrong", [MSI, ROOTFS])
+def test_no_file_is_used_before_every_file_was_looked_at(wrong: str) -> None:
+    windows = fresh()
+    modules = installer_modules(windows)
+
+    def answer(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if name == "ansible.windows.win_stat" and arguments["path"] == wrong:
+            return {"stat": {"exists": False}}
         found: dict[str, Any] = modules(name, arguments)
         return found
 
     told = run_action(ActionModule, FakeConnection(windows), FROM_FILES, modules=answer)
-    assert (told["failed"], told["changed"], told["layers"][0]["status"]) == (True, True, "unknown")
-    assert "the disk is gone" in told["msg"]
+    assert (told["failed"], told["changed"]) == (True, False)
+    assert wrong in told["msg"]
+    assert windows.commands == []
+    assert WSL not in windows.programs
