@@ -11,7 +11,15 @@ from ansible.errors import AnsibleActionFail
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _docker_desktop, _docker_desktop_plan, _windows_driver, _windows_user
 from ansible_collections.gpudev.workstation.plugins.module_utils._docker_desktop import CATALOGUE, DockerDesktop
-from ansible_collections.gpudev.workstation.plugins.module_utils._docker_desktop_plan import INSTALL, SETTINGS, START, UPGRADE, Step, Wanted
+from ansible_collections.gpudev.workstation.plugins.module_utils._docker_desktop_plan import (
+    DOCKER_RESTART,
+    INSTALL,
+    SETTINGS,
+    START,
+    UPGRADE,
+    Step,
+    Wanted,
+)
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer, Item, NotAnswered
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import (
     BROKEN,
@@ -124,7 +132,7 @@ class ActionModule(WindowsAction):
             return self._install(station, arguments, wanted, found)
         if step.kind == SETTINGS:
             return self._write_settings(station, wanted, found)
-        return self._start(station, found, arguments["start_timeout"])
+        return self._start(station, wanted, found, arguments["start_timeout"])
 
     def _look(self, station: Workstation, declared_user: str) -> tuple[_windows_user.WindowsUser, str, DockerDesktop]:
         questions = {**_windows_user.questions(), "adapters": _windows_driver.questions()["adapters"], **_docker_desktop.questions()}
@@ -170,12 +178,13 @@ class ActionModule(WindowsAction):
             raise Stopped("it did not stop", "DESKTOP-014", f"docker desktop stop: {told}", after, version=after.version)
         return after
 
-    def _start(self, station: Workstation, found: DockerDesktop, seconds: int) -> DockerDesktop:
+    def _start(self, station: Workstation, wanted: Wanted, found: DockerDesktop, seconds: int) -> DockerDesktop:
         if found.processes:
             try:
-                return self._until_it_answers(station, "the engine of Docker Desktop, which is starting already", seconds / 2)
+                patience = seconds / 2 if DOCKER_RESTART in wanted.allow else seconds
+                return self._until_it_answers(station, "the engine of Docker Desktop, which is starting already", patience)
             except DeadlinePassed as late:
-                found = self._stop(station, late.last)
+                found = self._stop_what_does_not_answer(station, wanted, late)
         (answer,), after = self._do(station, _docker_desktop_plan.start_command(found))
         self._require_session(answer, after, _docker_desktop_plan.SECONDS_TO_LAUNCH)
         try:
@@ -183,6 +192,13 @@ class ActionModule(WindowsAction):
         except DeadlinePassed as late:
             symptom, user = f"docker version: {late.last.engine_told}", self._user.connected
             raise Stopped("its engine does not answer", "DESKTOP-006", symptom, late.last, user=user, seconds=seconds) from late
+
+    def _stop_what_does_not_answer(self, station: Workstation, wanted: Wanted, late: DeadlinePassed) -> DockerDesktop:
+        """That nothing answers here is no proof that nothing runs there: the user's docker context may point elsewhere."""
+        if DOCKER_RESTART not in wanted.allow:
+            details = {"version": late.last.version, "seconds": f"{late.seconds:.0f}", "user": self._user.connected}
+            raise Stopped("its engine does not answer, and a restart is not allowed", "DESKTOP-017", late.last.engine_told, late.last, **details)
+        return self._stop(station, late.last)
 
     def _until_it_answers(self, station: Workstation, awaited: str, seconds: float) -> DockerDesktop:
         def tell(_seen: DockerDesktop, left: float) -> None:

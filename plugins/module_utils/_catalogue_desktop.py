@@ -137,4 +137,13 @@ ENTRIES: t.Tuple[Entry, ...] = (
         remedy="Start Docker Desktop in the Windows session of {user}, or run site.yml, which does so. It shows the reason in its window when it cannot start.",
         reference=_INTERACTIVE,
     ),
+    Entry(
+        code="DESKTOP-017",
+        layer="docker",
+        status="needs_consent",
+        cause="Docker Desktop {version} runs, but no engine answered 'docker version' within {seconds} s. Restarting it would end whatever runs in it.",
+        remedy="Put the word 'docker_restart' into workstation_allow, or restart Docker Desktop by hand. If containers do run, the current docker context of "
+        "{user} points elsewhere: 'docker context use desktop-linux'.",
+        reference=_INTERACTIVE,
+    ),
 )

@@ -253,3 +253,28 @@ def test_what_only_shows_on_the_way_still_needs_consent() -> None:
     assert (answer["failed"], answer["changed"], answer["layers"][0]["status"]) == (True, True, "needs_consent")
     assert "'docker_desktop_upgrade'" in answer["msg"]
     assert INSTALLER not in " ".join(windows.commands)
+
+
+def without_an_engine() -> FakeWindows:
+    """The program runs and no engine answers: its WSL was shut down, or the docker context points elsewhere."""
+    windows = healthy()
+    answered = windows.programs[DOCKER]
+    restarted: list[bool] = []
+
+    def docker_exe(arguments: list[str]) -> dict[str, Any]:
+        if arguments == ["desktop", "stop"]:
+            restarted.append(True)
+        if arguments[:1] == ["version"] and not restarted:
+            return ran('{"Client": {}, "Server": null}', 1, "failed to connect to the docker API")
+        return answered(arguments)
+
+    windows.programs[DOCKER] = docker_exe
+    return windows
+
+
+@pytest.mark.parametrize(("allow", "status"), [([], "needs_consent"), (["docker_restart"], "changed")])
+def test_one_that_runs_without_answering_is_restarted_with_consent_only(allow: list[str], status: str) -> None:
+    windows = without_an_engine()
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "start_timeout": 0, "allow": allow})
+    assert answer["layers"][0]["status"] == status
+    assert any(command.endswith("desktop stop") for command in windows.commands) is bool(allow)
