@@ -79,7 +79,7 @@ options:
     type: str
     default: ""
 notes:
-  - Stopping a running Docker Desktop to change its settings needs V(docker_restart) in O(allow).
+  - Stopping a running Docker Desktop, to change its settings or because its engine does not answer, needs V(docker_restart) in O(allow).
 seealso:
   - module: gpudev.workstation.docker_gpu_probe
   - module: gpudev.workstation.host_info
