@@ -121,7 +121,7 @@ class DockerDesktop:
             "scope": self.scope,
             "running": self.running,
             "settings_path": self.settings.path,
-            "settings": dict(self.settings.values),
+            "settings": shown(self.settings.values),
             "engine": dict(self.engine),
         }
 
@@ -203,6 +203,19 @@ def merged(found: SettingsFile, settings: t.Mapping[str, t.Any], integration: t.
         known = {str(name).casefold() for name in listed}
         after[present] = listed + [name for name in integration if name.casefold() not in known]
     return after
+
+
+def shown(settings: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
+    """The settings for results and diffs: a proxy's address may hold a password (overrideProxyHttp: http://user:password@host)."""
+    return {key: _without_password(value) for key, value in settings.items()}
+
+
+def _without_password(value: t.Any) -> t.Any:
+    if isinstance(value, str):
+        return re.sub(r"(://)[^/\s]*@", r"\1********@", value)
+    if isinstance(value, dict):
+        return shown(value)
+    return [_without_password(entry) for entry in value] if isinstance(value, list) else value
 
 
 def differing(before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any]) -> t.List[str]:

@@ -20,6 +20,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._docker_desktop
     gate_reason,
     merged,
     rendered,
+    shown,
 )
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import Item, in_session, native, write_file
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Finding
@@ -125,11 +126,11 @@ def write_command(found: DockerDesktop, wanted: Wanted) -> Item:
 
 def managed(found: DockerDesktop) -> t.Dict[str, t.Any]:
     """The managed state, for the diff."""
-    return {"version": found.version or None, "settings": dict(found.settings.values), "running": found.running}
+    return {"version": found.version or None, "settings": shown(found.settings.values), "running": found.running}
 
 
 def predicted(found: DockerDesktop, wanted: Wanted, steps: t.Sequence[Step]) -> t.Dict[str, t.Any]:
     """The managed state as it would be after the steps."""
     kinds = {step.kind for step in steps}
     version = f">= {wanted.min_version}" if kinds & {INSTALL, UPGRADE} else found.version
-    return {"version": version, "settings": settings_wanted(found.settings, wanted), "running": True}
+    return {"version": version, "settings": shown(settings_wanted(found.settings, wanted)), "running": True}

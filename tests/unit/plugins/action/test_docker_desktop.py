@@ -278,3 +278,13 @@ def test_one_that_runs_without_answering_is_restarted_with_consent_only(allow: l
     answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "start_timeout": 0, "allow": allow})
     assert answer["layers"][0]["status"] == status
     assert any(command.endswith("desktop stop") for command in windows.commands) is bool(allow)
+
+
+def test_a_password_in_the_address_of_a_proxy_is_kept_and_never_shown() -> None:
+    # samples/windows/docker_settings_store_fragment.json.txt has the key; the password is ours.
+    windows = not_integrated(overrideProxyHttp="http://dev:Correct-Horse-42@proxy.example.com:8080", nested=[{"url": "socks5://x:Correct-Horse-42@h"}])
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "allow": ["docker_restart"]})
+    assert answer["changed"]
+    assert b"Correct-Horse-42@proxy" in windows.files[STORE][0]
+    assert "Correct-Horse-42" not in json.dumps(answer)
+    assert answer["diff"]["after"]["settings"]["overrideProxyHttp"] == "http://********@proxy.example.com:8080"
