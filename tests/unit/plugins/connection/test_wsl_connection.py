@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNotFound
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play_context import PlayContext
@@ -248,3 +249,11 @@ def test_reset_and_close_give_the_shell_back() -> None:
     plugin.exec_command("true")
     plugin.close()
     assert (channel.opened, channel.closed) == (2, 2)
+
+
+def test_the_linux_play_undoes_become_that_an_inventory_sets_for_windows() -> None:
+    """ansible_become outranks what a task says (task_executor.py, unless it is null): every Linux task would run as root, which minikube refuses."""
+    play = yaml.safe_load((Path(__file__).parents[4] / "playbooks/vars/linux_side_of_windows.yml").read_text(encoding="utf-8"))
+    assert {"ansible_become", "ansible_become_method", "ansible_shell_type", "ansible_python_interpreter"} <= set(play)
+    assert play["ansible_become"] is None
+    assert play["ansible_become_method"] == NAME
