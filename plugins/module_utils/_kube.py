@@ -363,12 +363,12 @@ def wait_ready(kube: Api, seconds: float, every: float = 1.0) -> Readiness:
     return wait_for("API server ready", kube.readyz, lambda readiness: readiness.ready, seconds, every)
 
 
-def client_missing() -> str:
+def client_missing(python: str = VENV_PYTHON) -> str:
     """Empty when the `kubernetes` package is there; else why not, after trying to respawn under the Python that has it (then never returns)."""
     if KUBERNETES_IMPORT_ERROR is None:
         return ""
     if not has_respawned():
-        interpreter = probe_interpreters_for_module([VENV_PYTHON], "kubernetes")
+        interpreter = probe_interpreters_for_module([python], "kubernetes")
         if interpreter:
             respawn_module(interpreter)
     return no_client()

@@ -325,7 +325,7 @@ def main() -> None:
     problems = probe_of(module.params).problems()
     if problems:
         module.fail_json(msg="Refused before anything was run: " + ". ".join(problems))
-    chain = ChainLook(module.params, LocalRunner(), module.check_mode, client_missing())
+    chain = ChainLook(module.params, LocalRunner(), module.check_mode, client_missing(f"{module.params['venv']}/bin/python3"))
     layers = chain.layers()
     broken = first_broken(layers)
     changed = bool(chain.returned.get("leftovers"))

@@ -3,6 +3,8 @@
 # The line before this text sets these two.
 : "${user?}" "${venv?}"
 yes_if() { if "$@" >/dev/null 2>&1; then echo yes; else echo no; fi; }
+# Without GPU support WSL may have no /usr/lib/wsl.
+in_wsl() { [ -n "${WSL_DISTRO_NAME-}" ] || [ -d /usr/lib/wsl ] || uname -r | grep -qi microsoft; }
 client() {
     [ -x "$venv/bin/python3" ] || return 0
     for path in "$venv"/lib/python3*/site-packages/kubernetes-*.dist-info; do
@@ -11,7 +13,7 @@ client() {
 }
 look() {
     echo "whoami=$(id -un)"
-    echo "wsl=$(yes_if test -d /usr/lib/wsl)"
+    echo "wsl=$(yes_if in_wsl)"
     echo "python=$(command -v python3)"
     echo "venv_module=$(yes_if python3 -c 'import ensurepip, venv')"
     echo "apt=$(command -v apt-get)"
