@@ -173,7 +173,11 @@ function Invoke-WriteFile($item) {
             $backup = '{0}.{1}.bak' -f $path, [datetime]::UtcNow.ToString('yyyyMMddTHHmmssfffZ')
             [IO.File]::Replace($temporary, $path, $backup)
         } else { [IO.File]::Replace($temporary, $path, [NullString]::Value) }
-    } finally { if ([IO.File]::Exists($temporary)) { [IO.File]::Delete($temporary) } }
+    } finally {
+        # ReplaceFile can fail half-way (error 1177): the old file then has the name of its backup.
+        if ($backup -and [IO.File]::Exists($backup) -and -not [IO.File]::Exists($path)) { [IO.File]::Move($backup, $path) }
+        if ([IO.File]::Exists($temporary)) { [IO.File]::Delete($temporary) }
+    }
     @{ changed = $true; sha256 = $wanted; backup = $backup }
 }
 
