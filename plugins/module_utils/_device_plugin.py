@@ -121,6 +121,15 @@ class Provider:
             return None
         return int(status.get("desiredNumberScheduled", 0))
 
+    @property
+    def replacing(self) -> bool:
+        """Whether pods of an earlier template still stand in for those of this one; the API leaves out a count of 0."""
+        status = self.body.get("status") or {}
+        if not self.desired:
+            return False
+        outdated = int(status["observedGeneration"]) < int(self.body["metadata"].get("generation", 0))
+        return outdated or int(status.get("updatedNumberScheduled", 0)) < self.desired
+
     def told(self) -> str:
         where = f"{self.namespace}/{self.name}" if self.namespace else self.name
         return f"{_TOLD[self.origin]}, {self.kind} {where}" + (f", version {self.version}" if self.version else "")
@@ -401,6 +410,9 @@ def _decide_between(view: View, own: Provider, other: Provider, repair: bool, ph
 
 def _decide_one(view: View, provider: Provider, repair: bool, phase: str) -> Decision:
     diagnosis = view.diagnosis(provider)
+    if provider.origin == FALLBACK and provider.replacing and diagnosis.entry is None and phase != OVER:
+        # The GPUs are still the old pod's; whether the new one offers any is not known yet.
+        return Decision(SETTLE, provider, f"{provider.told()} is being replaced")
     if view.counts.usable or provider.origin == DRA:
         return Decision(NOTHING, provider)
     if diagnosis.starting:

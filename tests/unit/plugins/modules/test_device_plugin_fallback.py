@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -93,7 +94,7 @@ def test_second_run_changes_nothing_although_the_server_rewrote_the_object() -> 
     cluster = with_own()
     live = cluster.objects[("DaemonSet", "kube-system", OWN)]
     live["metadata"].update(resourceVersion="999", generation=7, managedFields=[{"manager": "kube-controller-manager"}])
-    live["status"] = {"observedGeneration": 7, "desiredNumberScheduled": 1, "numberReady": 1}
+    live["status"] = {"observedGeneration": 7, "desiredNumberScheduled": 1, "updatedNumberScheduled": 1, "numberReady": 1}
     answer = run(cluster)
     assert (answer["changed"], layer(answer)["status"]) == (False, "ok")
     assert cluster.real_changes() == []
@@ -105,6 +106,24 @@ def test_another_image_is_applied() -> None:
     assert answer["changed"] is True
     assert cluster.real_changes() == [("apply", "DaemonSet", OWN)]
     assert answer["diff"]["after"] != answer["diff"]["before"]
+
+
+def test_the_old_image_does_not_speak_for_the_new_one() -> None:
+    """The controller takes the old pod away only after the apply has been answered; until then its GPU is still allocatable."""
+    cluster = with_own()
+    body = cluster.objects[("DaemonSet", plugin.OWN_NAMESPACE, OWN)]
+    body["status"] = {"observedGeneration": 1, "desiredNumberScheduled": 1}
+
+    def replaced(here: FakeCluster) -> None:
+        for key in [key for key in here.objects if key[0] == "Pod"]:
+            del here.objects[key]
+        plugin_pod(here, OWN_UID, f"{OWN}-ccccc", NOT_SUPPORTED)
+        here.objects[("DaemonSet", plugin.OWN_NAMESPACE, OWN)]["status"]["updatedNumberScheduled"] = 1
+        here.gpus("node_1_0")
+
+    cluster.then = [lambda here: None, lambda here: None, lambda here: None, replaced]
+    answer = run(cluster, image="local/k8s-device-plugin:v0.21.0", grace=5, repair=False)
+    assert (answer["failed"], codes(answer)) == (True, ["PLUGIN-NVML-004"])
 
 
 def test_check_mode_predicts_the_deployment_and_leaves_nothing() -> None:
@@ -169,7 +188,9 @@ def test_pod_that_failed_nvml_is_recreated_once_and_the_cause_is_told_when_it_fa
         plugin_pod(here, "addon", "nvidia-device-plugin-daemonset-ccccc", NOT_SUPPORTED)
 
     cluster.when_deleted = again
-    answer = run(cluster, ready_timeout=60)
+    started = time.monotonic()
+    answer = run(cluster, grace=60, ready_timeout=60)
+    assert time.monotonic() - started < 10, "a plugin that failed NVML never tries again, so there is nothing to wait for"
     assert cluster.real_changes() == [("delete", "Pod", "nvidia-device-plugin-daemonset-aaaaa")]
     assert answer["failed"] is True
     assert codes(answer) == ["PLUGIN-NVML-004", "PLUGIN-REPAIR-001"]
