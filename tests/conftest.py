@@ -23,6 +23,7 @@ def link_checkout_as_collection() -> None:
 
 link_checkout_as_collection()
 os.environ.setdefault("ANSIBLE_COLLECTIONS_PATH", str(COLLECTIONS))
+os.environ.setdefault("ANSIBLE_HOME", str(REPOSITORY / ".cache" / "ansible"))  # instead of ~/.ansible, which belongs to the user
 sys.path.insert(0, str(REPOSITORY))
 
 # Ansible's own collection finder makes `ansible_collections.*` importable, exactly as at run time.
