@@ -47,8 +47,11 @@ class ActionModule(ActionBase):
         if arguments["dest"]:
             write_report(arguments["dest"], host, chain, bool(self._task.check_mode))
         for name in arguments["show"]:
-            show(name, variables["hostvars"][name].get("ansible_facts", {}) if name != host else _told(chain, bool(self._task.check_mode))["ansible_facts"])
+            show(name, variables["hostvars"][name].get("ansible_facts", {}))
         answer.update(_told(chain, bool(self._task.check_mode)), changed=False)
+        if arguments["add"] is None and not arguments["native"]:
+            # Nothing new was learned, and with run_once facts would be taken for those of every host.
+            del answer["ansible_facts"]
         return answer
 
     def _chain_so_far(self, variables: t.Mapping[str, t.Any]) -> Chain:
