@@ -105,7 +105,7 @@ options:
     default: 180
 requirements:
   - python >= 3.8
-  - kubernetes >= 24.2.0 (in the Python that runs the module, or in V(/opt/gpudev/venv))
+  - kubernetes >= 24.2.0 (in the Python that runs the module, or in O(venv))
 seealso:
   - module: gpudev.workstation.host_info
   - module: gpudev.workstation.gpu_smoke_test

@@ -56,6 +56,14 @@ def test_a_native_host_is_worked_on_as_the_account_that_connects(native: str) ->
     assert "set ansible_user to" in ended.stdout + ended.stderr
 
 
+def test_doctor_reports_a_host_on_which_nothing_can_be_run(native: str, tmp_path: Path) -> None:
+    no_python = ("-e", "ansible_python_interpreter=/nonexistent/python3")
+    ended = ansible("ansible-playbook", "playbooks/doctor.yml", "-i", native, *no_python, "-e", f"workstation_report_directory={tmp_path}")
+    report = json.loads((tmp_path / "here.json").read_text())
+    assert (ended.returncode, report["first_broken"]) == (2, "distro")
+    assert "/nonexistent/python3" in next(layer["summary"] for layer in report["layers"] if layer["layer"] == "distro")
+
+
 @pytest.mark.parametrize("inventory", ["example_team", "localhost"])
 def test_shipped_inventories_name_the_account_of_each_host(inventory: str) -> None:
     listed: dict[str, Any] = json.loads(ansible("ansible-inventory", "-i", f"inventories/{inventory}", "--list").stdout)
