@@ -371,6 +371,18 @@ SEEN: tuple[Entry, ...] = (
         reference="https://github.com/kubernetes-client/python",
     ),
     Entry(
+        code="MK-048",
+        layer="cluster",
+        status=None,
+        severity="warning",
+        wording="recorded",
+        patterns=(r"\AEnabling '[\w-]+' returned an error",),
+        cause="minikube could not apply the addon {addon}, although start ended well: most often the API server did not serve yet.",
+        remedy="minikube addons enable {addon} applies it again. For nvidia-device-plugin nothing needs to be done: layer device_plugin has a fallback.",
+        reference="https://github.com/kubernetes/minikube/issues/19114",
+        rows=("S11", "S13"),
+    ),
+    Entry(
         code="MK-043",
         layer="cluster",
         status=None,

@@ -68,6 +68,13 @@ def parse_events(text: str) -> list[Event]:
     return [event for event in (parse_event(line) for line in text.splitlines()) if event is not None]
 
 
+def addons_not_applied(stdout: str) -> dict[str, str]:
+    """Addons that could not be applied, and what was said of each: only a warning to minikube, which ends well all the same."""
+    told = (event.message for event in parse_events(stdout) if event.kind == "warning")
+    matches = ((re.match(r"Enabling '([\w-]+)' returned an error", message), message) for message in told)
+    return {match.group(1): message for match, message in matches if match}
+
+
 @dataclass(frozen=True)
 class Reason:
     """Why minikube ended as it did: the reason's name when it gave one, and what it said."""

@@ -126,6 +126,8 @@ class Cluster:
         self.can_ask = ask_node is not None or not _kube.KUBERNETES_IMPORT_ERROR
         self.tell = tell
         self.environment = tools.environment()
+        # What a command that ended well has said on its way.
+        self.remarks: list[Finding] = []
         self.profile_path = os.path.join(tools.minikube_home(), "profiles", wanted.name, "config.json")
 
     # --- looking
@@ -282,6 +284,7 @@ class Cluster:
     def _checked(self, arguments: t.Sequence[str], seconds: float) -> Layer | None:
         done = self._minikube(arguments, seconds, self._tell_event)
         if done.ok:
+            self.remarks += [CATALOGUE["MK-048"].finding(clean(said), addon=name) for name, said in mk.addons_not_applied(done.stdout).items()]
             return None
         if done.timed_out:
             command = " ".join((self.tools.minikube, *arguments[:3]))
@@ -342,7 +345,7 @@ class Cluster:
 
     def layer(self, seen: Assessment, changed: bool = False) -> Layer:
         """What the cluster is now, without regard to what could be done about it."""
-        found = mk.advice(self.wanted) + unreadable_findings(seen.drift)
+        found = [*self.remarks, *mk.advice(self.wanted), *unreadable_findings(seen.drift)]
         status, finding = state_finding(self.wanted, seen)
         facts = facts_of(self.wanted, seen)
         if finding is not None:

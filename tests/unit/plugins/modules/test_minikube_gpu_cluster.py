@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -326,6 +327,15 @@ def test_evidence_has_no_credentials_and_no_home(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("HOME", "/home/dev")
     text = "proxy http://anna:geheim@proxy:3128, token: abc, /home/dev/.kube/config /home/developer/x"
     assert _minikube_cluster.clean(text) == "proxy http://***@proxy:3128, token: ***, ~/.kube/config /home/developer/x"
+
+
+def test_an_addon_that_was_not_applied_is_told_although_start_ended_well(bed: Bed) -> None:
+    said = [line for line in call("start_container_removed").stdout.splitlines() if "returned an error" in line]
+    bed.no_profile()
+    bed.answers.update({**ENGINE, "minikube start": lambda argv: replace(bed.started(), stdout="\n".join(said))})
+    done = bed.run()
+    assert (layer(done)["status"], codes(done)) == ("changed", ["MK-048", "MK-048"])
+    assert "the addon storage-provisioner" in " ".join(finding["cause"] for finding in layer(done)["findings"])
 
 
 def test_addons_change_in_place(bed: Bed) -> None:
