@@ -124,7 +124,7 @@ class WsmanServer:
             body, command_id = self._shells.perform(user, envelope)
             status, answer = 200, soap.answer(envelope, body)
         except ET.ParseError as error:
-            self._machine.record_error("not XML", str(error))
+            self._machine.record_error("not XML", f"{error}: {text[:80]!r}")
             return 400, b""
         except Fault as problem:
             if problem.code in (soap.RESOURCE_NOT_FOUND, soap.ACTION_NOT_SUPPORTED, soap.SCHEMA_ERROR):
