@@ -68,6 +68,24 @@ def stations() -> t.Iterator[Stations]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def doctor(stations: Stations, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path, dict[str, t.Any]]:
+    reports = tmp_path_factory.mktemp("reports")
+    before = {host: settled(stations.state(host)) for host in SCENARIOS}
+    run = playbook(stations, "playbooks/doctor.yml", "-e", f"workstation_report_directory={reports}")
+    return run, reports, before
+
+
+@pytest.fixture(scope="module")
+def check(stations: Stations) -> Run:
+    return playbook(stations, "site.yml", "--check", "--diff", *IMPATIENT, "--limit", "all,!factory_fresh")
+
+
+@pytest.fixture(scope="module")
+def site(stations: Stations) -> Run:
+    return playbook(stations, "site.yml", *IMPATIENT, "--limit", ",".join(["localhost", *MENDED, *STOPS]))
+
+
 def report(directory: Path, host: str) -> dict[str, t.Any]:
     document: dict[str, t.Any] = json.loads((directory / f"{host}.json").read_text())
     return document
@@ -78,13 +96,6 @@ def of_status(run: Run, host: str, *statuses: str) -> set[str]:
 
 
 class TestDoctor:
-    @pytest.fixture(scope="class")
-    def doctor(self, stations: Stations, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path, dict[str, t.Any]]:
-        reports = tmp_path_factory.mktemp("reports")
-        before = {host: settled(stations.state(host)) for host in SCENARIOS}
-        run = playbook(stations, "playbooks/doctor.yml", "-e", f"workstation_report_directory={reports}")
-        return run, reports, before
-
     def test_it_ends_with_an_error_because_links_are_broken(self, doctor: tuple[Run, Path, dict[str, t.Any]]) -> None:
         assert doctor[0].rc == 2
 
@@ -119,10 +130,6 @@ def settled(state: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 class TestCheckMode:
-    @pytest.fixture(scope="class")
-    def check(self, stations: Stations) -> Run:
-        return playbook(stations, "site.yml", "--check", "--diff", *IMPATIENT, "--limit", "all,!factory_fresh")
-
     @pytest.mark.parametrize("scenario", PREDICTED)
     def test_it_predicts_exactly(self, check: Run, scenario: str) -> None:
         assert check.recap[scenario]["failed"] == 0, check.output
@@ -141,10 +148,6 @@ class TestCheckMode:
 
 
 class TestSite:
-    @pytest.fixture(scope="class")
-    def site(self, stations: Stations) -> Run:
-        return playbook(stations, "site.yml", *IMPATIENT, "--limit", ",".join(["localhost", *MENDED, *STOPS]))
-
     @pytest.mark.parametrize("scenario", MENDED)
     def test_it_mends_what_it_may(self, site: Run, scenario: str) -> None:
         assert of_status(site, scenario, "changed") == MENDED[scenario], site.output
