@@ -137,7 +137,3 @@ def close_chain(layers: t.Iterable[Layer], missing: str = "nothing was asked of 
             broken = layer
         chain.append(layer)
     return chain
-
-
-def unknown_consent(words: t.Iterable[str]) -> list[str]:
-    return sorted(set(words) - set(CONSENT_WORDS))

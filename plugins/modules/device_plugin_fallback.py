@@ -68,24 +68,6 @@ options:
       - The provider's DaemonSet is left alone.
     type: bool
     default: true
-  allow:
-    description:
-      - Disruptive steps that may be taken without asking again.
-      - No step of this module needs consent; the option is there so that the action group can set it for all modules.
-    type: list
-    elements: str
-    default: []
-    choices:
-      - reboot
-      - wsl_shutdown
-      - docker_restart
-      - docker_desktop_upgrade
-      - cluster_restart
-      - cluster_recreate
-      - node_repair
-      - package_removal
-      - driver_install
-      - windows_update
 seealso:
   - module: gpudev.workstation.gpu_smoke_test
   - module: gpudev.workstation.gpu_chain_info
@@ -182,7 +164,6 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._kube import (
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import (
     BROKEN,
     CHANGED,
-    CONSENT_WORDS,
     DRIFT,
     NOT_APPLICABLE,
     OK,
@@ -381,7 +362,6 @@ def main() -> None:
             "timeout": {"type": "int", "default": 120},
             "ready_timeout": {"type": "int", "default": 300},
             "repair": {"type": "bool", "default": True},
-            "allow": {"type": "list", "elements": "str", "default": [], "choices": list(CONSENT_WORDS)},
             "awaiting": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,

@@ -8,6 +8,7 @@ Note that this plugin util is PRIVATE to the collection.
 
 from __future__ import annotations
 
+import abc
 import typing as t
 
 from ansible.plugins.action import ActionBase
@@ -39,9 +40,9 @@ class WindowsAction(ActionBase):
     _supports_check_mode = True
     _supports_async = False
 
+    @abc.abstractmethod
     def converge(self, station: Workstation, arguments: Arguments) -> dict[str, t.Any]:
         """The result of the task."""
-        raise NotImplementedError
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         answer: dict[str, t.Any] = super().run(tmp, task_vars)

@@ -79,3 +79,13 @@ def test_action_group_lists_every_module() -> None:
     runtime = yaml.safe_load((REPOSITORY / "meta" / "runtime.yml").read_text())
     modules = {path.stem for path in (REPOSITORY / "plugins" / "modules").glob("*.py")}
     assert set(runtime["action_groups"]["workstation"]) == modules - {"chain_report"}
+
+
+def test_consent_words_are_the_same_everywhere() -> None:
+    from ansible_collections.gpudev.workstation.plugins.doc_fragments._attributes import ModuleDocFragment
+    from ansible_collections.gpudev.workstation.plugins.module_utils._layers import CONSENT_WORDS
+
+    role = yaml.safe_load((REPOSITORY / "roles" / "workstation" / "vars" / "main.yml").read_text())
+    fragment = yaml.safe_load(ModuleDocFragment.CONSENT)
+    assert tuple(role["_workstation_consent_words"]) == CONSENT_WORDS
+    assert tuple(fragment["options"]["allow"]["choices"]) == CONSENT_WORDS

@@ -9,6 +9,7 @@ one sees that as `Call.cancelled`.
 
 from __future__ import annotations
 
+import abc
 import os
 import selectors
 import signal
@@ -37,7 +38,7 @@ class Output:
     exit_code: int | None
 
 
-class Program:
+class Program(abc.ABC):
     """The reader's side (`feed`, `read`, `kill`) and the producer's side (`put_stdout`, `put_stderr`, `finish`) of one running program."""
 
     def __init__(self) -> None:
@@ -48,13 +49,13 @@ class Program:
 
     # --- the reader's side
 
+    @abc.abstractmethod
     def feed(self, data: bytes, end: bool = False) -> None:
         """Hand over a piece of stdin; `end` closes it."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def kill(self) -> None:
         """End the program; a program that has ended is left alone."""
-        raise NotImplementedError
 
     def read(self, limit: int, timeout: float | None) -> Output | None:
         """Wait for news and take at most `limit` bytes of it; None when there was none in time."""

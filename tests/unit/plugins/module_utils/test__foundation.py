@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _runner
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import Catalogue, Entry, trimmed
-from ansible_collections.gpudev.workstation.plugins.module_utils._layers import LAYERS, Layer, close_chain, first_broken, layer_from_dict, unknown_consent
+from ansible_collections.gpudev.workstation.plugins.module_utils._layers import LAYERS, Layer, close_chain, first_broken, layer_from_dict
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import result
 from ansible_collections.gpudev.workstation.plugins.module_utils._runner import LocalRunner
 from ansible_collections.gpudev.workstation.plugins.module_utils._wait import DeadlinePassed, wait_until
@@ -43,10 +43,6 @@ def test_layer_survives_the_way_through_json() -> None:
     layer = Layer("docker", "broken", "asleep", {"version": "29"}, [ENTRY.finding("engine asleep", name="it")])
     assert layer_from_dict(layer.as_dict()).as_dict() == layer.as_dict()
     assert "wake it" in layer.message()
-
-
-def test_consent_words() -> None:
-    assert unknown_consent(["reboot", "everything"]) == ["everything"]
 
 
 def test_catalogue_recognises_the_most_specific_first() -> None:
