@@ -94,6 +94,11 @@ test-molecule: setup-test ## The molecule scenario `default`
 	@echo "==> molecule"
 	@tests/molecule.sh
 
+.PHONY: test-extended
+test-extended: setup-test ## What takes too long for every run: millions of files, hundreds of stations, other people's tests
+	@echo "==> extended tests (this takes long; pytest names each one as it goes)"
+	@$(BIN)/python -m pytest -v tests/extended
+
 .PHONY: test-docs
 test-docs: setup-test ## Documentation of modules, roles and links
 	@echo "==> documentation"
