@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from tests.simstation import inventory
 from tests.simstation.station import DEFAULT_TIME_SCALE
 
 
@@ -60,6 +61,7 @@ def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
     add("--scheme", choices=("https", "http"), default="https", help="https with a private CA, or http with message encryption (default %(default)s)")
     add("--auth", default="ntlm", metavar="LIST", help="ntlm, basic or ntlm,basic (default %(default)s)")
     add("--allow-unencrypted", action="store_true", help="take plain SOAP over http, which Basic needs there")
+    add("--carrier", choices=sorted(inventory.CONNECTIONS), default="winrm", help="the Windows connection that the inventory names (default %(default)s)")
     add("--allow", default="", metavar="WORDS", help="consents written into the inventory as workstation_allow, for example reboot,wsl_shutdown")
 
 
@@ -81,6 +83,7 @@ def serve(options: argparse.Namespace) -> int:
         schemes=frozenset(options.auth.split(",")),
         allow_unencrypted=options.allow_unencrypted,
         max_operations=options.max_operations,
+        carrier=options.carrier,
         allow=[word for word in options.allow.split(",") if word],
     )
     if options.pid_file is not None:

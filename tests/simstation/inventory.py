@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,15 +32,23 @@ INSTALLER_VARIABLES = {
 
 @dataclass(frozen=True)
 class Host:
-    """One inventory host."""
+    """One inventory host; `port` is that of its carrier."""
 
     station: Station
     port: int
 
 
-def build(hosts: Sequence[Host], *, ca_file: Path | None, control_port: int, allow: Sequence[str]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class WayIn:
+    """How Ansible reaches the Windows side of all hosts: `variables` of the carrier, and what they need to trust."""
+
+    carrier: str = "winrm"
+    ca_file: Path | None = None
+
+
+def build(hosts: Sequence[Host], way_in: WayIn, *, control_port: int, allow: Sequence[str]) -> dict[str, Any]:
     workstations = {
-        "children": {"windows_workstations": {"hosts": {host.station.name: _host(host) for host in hosts}, "vars": _connection(ca_file)}},
+        "children": {"windows_workstations": {"hosts": {host.station.name: _host(host) for host in hosts}, "vars": CONNECTIONS[way_in.carrier](way_in)}},
         "vars": {"workstation_distribution": base.DISTRIBUTION, **({"workstation_allow": list(allow)} if allow else {})},
     }
     return {"all": {"vars": {"simstation_control": f"http://127.0.0.1:{control_port}"}, "children": {"workstations": workstations}}}
@@ -64,12 +72,28 @@ def to_yaml(value: Any, indent: int = 0) -> str:
     return text
 
 
-def _connection(ca_file: Path | None) -> dict[str, Any]:
+def _winrm(way_in: WayIn) -> dict[str, Any]:
     common = {"ansible_connection": "ansible.builtin.winrm", "ansible_shell_type": "powershell", "ansible_winrm_transport": "ntlm"}
-    if ca_file is None:
+    if way_in.ca_file is None:
         return {**common, "ansible_winrm_scheme": "http", "ansible_winrm_message_encryption": "always"}
-    trust = {"ansible_winrm_server_cert_validation": "validate", "ansible_winrm_ca_trust_path": str(ca_file)}
+    trust = {"ansible_winrm_server_cert_validation": "validate", "ansible_winrm_ca_trust_path": str(way_in.ca_file)}
     return {**common, "ansible_winrm_scheme": "https", **trust}
+
+
+def _psrp(way_in: WayIn) -> dict[str, Any]:
+    """For what travels over `ansible_wsl_carrier` only: PowerShell pipelines (MS-PSRP) are not simulated, so Windows modules cannot run this way."""
+    common = {
+        "ansible_connection": "ansible.builtin.psrp",
+        "ansible_shell_type": "powershell",
+        "ansible_wsl_carrier": "psrp",
+        "ansible_psrp_auth": "ntlm",
+    }
+    if way_in.ca_file is None:
+        return {**common, "ansible_psrp_protocol": "http", "ansible_psrp_message_encryption": "always"}
+    return {**common, "ansible_psrp_protocol": "https", "ansible_psrp_cert_validation": "validate", "ansible_psrp_ca_cert": str(way_in.ca_file)}
+
+
+CONNECTIONS: dict[str, Callable[[WayIn], dict[str, Any]]] = {"winrm": _winrm, "psrp": _psrp}
 
 
 def _host(host: Host) -> dict[str, Any]:

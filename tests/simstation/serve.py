@@ -48,6 +48,7 @@ class Wishes:
     allow_unencrypted: bool = False
     max_operations: int = Quotas.max_operations
     allow: Sequence[str] = ()
+    carrier: str = "winrm"
 
 
 class Simulation:
@@ -76,8 +77,8 @@ class Simulation:
 
     def inventory(self) -> dict[str, object]:
         hosts = [inventory.Host(station, self.servers[name].port) for name, station in self.stations.items()]
-        ca_file = self._authority.ca_file if self._authority else None
-        return inventory.build(hosts, ca_file=ca_file, control_port=self._control.port, allow=self.wishes.allow)
+        way_in = inventory.WayIn(self.wishes.carrier, self._authority.ca_file if self._authority else None)
+        return inventory.build(hosts, way_in, control_port=self._control.port, allow=self.wishes.allow)
 
     @property
     def control_port(self) -> int:

@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
@@ -19,81 +17,10 @@ import xmltodict
 from winrm.exceptions import InvalidCredentialsError, WinRMOperationTimeoutError, WinRMTransportError, WSManFaultError
 from winrm.protocol import Protocol
 
-from tests.simstation.process import Call, EndedProgram, ImitatedProgram, Program, RealProgram
-from tests.simstation.wsman.net import Reactor
-from tests.simstation.wsman.server import Machine, WireLog, WsmanOptions, WsmanServer
-from tests.simstation.wsman.shells import CommandRequest, Quotas
+from tests.simstation.wsman.server import WsmanServer
+from tests.simstation.wsman.shells import Quotas
 from tests.simstation.wsman.tls import create_authority
-
-PASSWORD = "Pa$$word-1 "
-EVERY_BYTE = bytes(range(256)) * 3000
-
-
-def launch(request: CommandRequest) -> Program:
-    """The programs of these tests; the real launcher has tests of its own."""
-    word = request.line.split(" ")[0]
-    if word == "echo":
-        return EndedProgram(0, request.line.encode(), request.user.encode())
-    if word == "environment":
-        return EndedProgram(0, json.dumps(request.environment).encode())
-    if word == "reverse":
-        return ImitatedProgram(reverse, reads_stdin=request.has_stdin)
-    if word == "cat":
-        return RealProgram(popen(["cat"]))
-    if word == "slow":
-        return RealProgram(popen(["/bin/sh", "-c", "sleep 1.3; echo done"]))
-    if word == "minus":
-        return EndedProgram(-1)
-    raise AssertionError(request.line)
-
-
-def reverse(call: Call) -> int:
-    call.write(call.stdin[::-1])
-    call.write_error(b"reversed")
-    return 3
-
-
-def popen(argv: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
-
-
-@pytest.fixture(scope="module")
-def reactor() -> Iterator[Reactor]:
-    reactor = Reactor()
-    yield reactor
-    reactor.stop()
-
-
-class Bench:
-    """Servers for one test; `errors` is what they wrote down as unknown."""
-
-    def __init__(self, reactor: Reactor, directory: Path) -> None:
-        self.reactor = reactor
-        self.directory = directory
-        self.errors: list[tuple[str, str]] = []
-        self.wire_log = directory / "wire.jsonl"
-        self.log = WireLog(self.wire_log)
-        self.servers: list[WsmanServer] = []
-
-    def serve(self, **options: Any) -> WsmanServer:
-        directory = self.directory / str(len(self.servers))
-        directory.mkdir()
-        machine = Machine(f"WS{len(self.servers)}", lambda: {"dev": PASSWORD}, launch, lambda what, detail: self.errors.append((what, detail)), directory)
-        server = WsmanServer(machine, self.reactor, WsmanOptions(**options), self.log)
-        self.servers.append(server)
-        return server
-
-    def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.wire_log.read_text(encoding="utf-8").splitlines()]
-
-
-@pytest.fixture
-def bench(reactor: Reactor, tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(reactor, tmp_path)
-    yield bench
-    for server in bench.servers:
-        server.stop()
-    bench.log.close()
+from tests.unit.simstation.wire_bench import EVERY_BYTE, PASSWORD, Bench
 
 
 def client(server: WsmanServer, transport: Literal["ntlm", "basic"] = "ntlm", **options: Any) -> Protocol:
