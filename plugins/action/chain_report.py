@@ -11,6 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.gpudev.workstation.plugins.module_utils._compatibility import Row, rows_from
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import LAYERS, WINDOWS_LAYERS, Layer, layer_from_dict
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._chain import Chain, write_report
 
@@ -18,6 +19,7 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "add": {"type": "raw"},
     "about": {"type": "list", "elements": "str", "choices": list(LAYERS), "default": []},
     "native": {"type": "bool", "default": False},
+    "enforce": {"type": "bool", "default": True},
     "dest": {"type": "path"},
     "show": {"type": "list", "elements": "str", "default": []},
 }
@@ -43,6 +45,7 @@ class ActionModule(ActionBase):
             if not isinstance(registered, dict):
                 raise AnsibleActionFail(f"chain_report: 'add' takes registered results, not {registered!r}. Write add: \"{{{{ __registered }}}}\".")
             chain.add(registered, arguments["about"], self._task.check_mode)
+        refused = chain.gate(self._compatibility(variables))
         host = str(variables.get("inventory_hostname", "localhost"))
         if arguments["dest"]:
             write_report(arguments["dest"], host, chain, bool(self._task.check_mode))
@@ -52,7 +55,17 @@ class ActionModule(ActionBase):
         if arguments["add"] is None and not arguments["native"]:
             # Nothing new was learned, and with run_once facts would be taken for those of every host.
             del answer["ansible_facts"]
+        if refused is not None and arguments["enforce"]:
+            answer.update(failed=True, msg=refused.message(), layers=[refused.as_dict()])
         return answer
+
+    def _compatibility(self, variables: t.Mapping[str, t.Any]) -> list[Row]:
+        """The user's own rows: a variable rather than an option, because every role reports and all must judge alike."""
+        declared = self._templar.template(variables.get("workstation_compatibility", []))
+        try:
+            return rows_from(declared)
+        except (TypeError, ValueError) as error:
+            raise AnsibleActionFail(f"workstation_compatibility cannot be read: {error}. See docs/compatibility.md for how a row is written.") from error
 
     def _chain_so_far(self, variables: t.Mapping[str, t.Any]) -> Chain:
         facts = variables.get("ansible_facts", {})

@@ -72,15 +72,6 @@ ENTRIES: t.Tuple[Entry, ...] = (
         reference="https://github.com/docker/docs/pull/21003",
     ),
     Entry(
-        code="DESKTOP-008",
-        layer="docker",
-        severity="warning",
-        status=None,
-        cause="Docker Desktop {version} is a release with a known defect for GPU use: {defect}.",
-        remedy="Upgrade it: set docker_desktop_min_version above it, give an installer and put 'docker_desktop_upgrade' into workstation_allow.",
-        reference="{reference}",
-    ),
-    Entry(
         code="DESKTOP-009",
         layer="docker",
         cause="The Windows user is neither an administrator nor a member of the group docker-users.",

@@ -18,7 +18,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_desk
 from ansible_collections.gpudev.workstation.plugins.module_utils._console import Native
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer, Item, cim, file, native, registry
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Finding, Layer
-from ansible_collections.gpudev.workstation.plugins.module_utils._versions import numbers, older
+from ansible_collections.gpudev.workstation.plugins.module_utils._versions import older
 from ansible_collections.gpudev.workstation.plugins.module_utils._windows_user import Seen
 
 CATALOGUE = Catalogue(ENTRIES)
@@ -36,15 +36,6 @@ FIRST_DRIVER_NEEDING_TOOLKIT_1_15 = "555"
 FIRST_WITH_TOOLKIT_1_15 = "4.31.0"
 PROGRAM = "Docker Desktop.exe"
 SECONDS_FOR_ENGINE = 15
-
-# facts: docker-desktop, "Known-bad versions for GPU use": version -> (defect, reference)
-KNOWN_BAD: t.Mapping[str, t.Tuple[str, str]] = {
-    "3.3.2": ("'driver error: failed to process request' with --gpus", "https://github.com/docker/for-win/issues/11246"),
-    "3.3.3": ("'driver error: failed to process request' with --gpus", "https://github.com/docker/for-win/issues/11246"),
-    "4.17.1": ("a container started with --gpus hangs and cannot be killed", "https://github.com/docker/for-win/issues/13324"),
-    "4.54.0": ("one report of 'no adapters were found'", "https://github.com/docker/for-win/issues/14999"),
-    "4.58.0": ("one unconfirmed report about libnvidia-container.so.1", "https://github.com/docker/desktop-feedback/issues/55"),
-}
 
 INTEGRATED = "IntegratedWslDistros"
 # What the chain requires; a key that is missing has this value already, because the file holds only what differs from the defaults.
@@ -242,10 +233,6 @@ def release_findings(found: DockerDesktop, minimum: str, driver: str) -> t.List[
     findings = []
     if found.below(minimum):
         findings.append(CATALOGUE["DESKTOP-002"].finding(f"Docker Desktop {found.version}", version=found.version, minimum=minimum, reason=gate_reason(driver)))
-    known = next((entry for version, entry in KNOWN_BAD.items() if found.installed and numbers(version) == numbers(found.version)), None)
-    if known is not None:
-        entry = CATALOGUE["DESKTOP-008"].finding(f"Docker Desktop {found.version}", version=found.version, defect=known[0])
-        findings.append(Finding(**{**entry.as_dict(), "reference": known[1]}))
     return findings
 
 

@@ -13,6 +13,7 @@ author:
 description:
   - Every module of this collection returns C(layers), its word on the links between bare Windows and a pod on the GPU.
     This action collects them per host, closes the chain behind the first broken link, and gives it back as facts, as a table for people and as a JSON file.
+  - It also judges which releases meet (driver, WSL, Docker Desktop, minikube, device plugin and others) by one data file of known-good and known-bad combinations.
   - It works on the controller and opens no connection, so it also speaks for hosts that cannot be reached.
 extends_documentation_fragment:
   - gpudev.workstation._attributes
@@ -49,6 +50,12 @@ options:
       - The host is a native Linux one; the layers C(windows), C(nvidia_driver) and C(wsl) become C(not_applicable).
     type: bool
     default: false
+  enforce:
+    description:
+      - Whether the task fails where releases meet that are known not to go together. The finding is entered into the chain either way.
+      - Rows of your own stand in the variable C(workstation_compatibility); they are judged before those of the collection, see C(docs/compatibility.md).
+    type: bool
+    default: true
   dest:
     description:
       - Where on the controller the report of this host is written as JSON. It is replaced as a whole.
@@ -99,6 +106,12 @@ verdict:
   returned: always
   type: str
   sample: "stops at wsl: needs_consent"
+layers:
+  description: The layer in which releases meet that are known not to go together.
+  returned: when O(enforce=true) and the task fails for that
+  type: list
+  elements: dict
+  sample: []
 table:
   description: The chain as lines of text, one a layer, followed by the findings with cause and cure.
   returned: always

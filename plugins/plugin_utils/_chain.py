@@ -15,6 +15,7 @@ import tempfile
 import typing as t
 from pathlib import Path
 
+from ansible_collections.gpudev.workstation.plugins.module_utils._compatibility import Row
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import (
     CHANGED,
     DRIFT,
@@ -31,6 +32,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._layers import 
     skipped,
 )
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import PREDICTIONS
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._release_gate import gated
 
 REPORT_SCHEMA = 1
 # What a check-mode run leaves undone for the layers behind it.
@@ -69,6 +71,12 @@ class Chain:
                 layer = Layer(layer.layer, earlier.status, earlier.summary, {**layer.facts, **earlier.facts}, [*earlier.findings, *layer.findings])
         self.layers.append(layer)
         self.layers.sort(key=lambda known: LAYERS.index(known.layer))
+
+    def gate(self, overrides: t.Sequence[Row]) -> Layer | None:
+        """Judge the releases seen so far; returns the first layer that this stops."""
+        went_on = {layer.layer for layer in self.layers if not layer.stops}
+        self.layers = gated(self.layers, overrides)
+        return next((layer for layer in self.layers if layer.stops and layer.layer in went_on), None)
 
     def closed(self) -> list[Layer]:
         return close_chain(self.layers)

@@ -35,6 +35,11 @@ def test_troubleshooting_page_is_what_the_catalogue_says() -> None:
     assert module.PAGE.read_text() == module.page(module.entries()), "run `make docs`"
 
 
+def test_compatibility_page_is_what_the_data_says() -> None:
+    module = generator()
+    assert module.COMPATIBILITY_PAGE.read_text() == module.compatibility_page(), "run `make docs`"
+
+
 def test_catalogue_answers_every_symptom_of_the_guides() -> None:
     answered = {row for entry in generator().entries() for row in entry.rows}
     assert answered >= GUIDE_ROWS

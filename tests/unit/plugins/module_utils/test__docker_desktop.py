@@ -17,7 +17,6 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_wind
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_wsl import ENTRIES as WSL
 from ansible_collections.gpudev.workstation.plugins.module_utils._console import decoded
 from ansible_collections.gpudev.workstation.plugins.module_utils._docker_desktop import (
-    KNOWN_BAD,
     DockerDesktop,
     SettingsFile,
     differing,
@@ -90,12 +89,6 @@ def test_reason_of_the_gate(driver: str, word: str) -> None:
 
 def desktop(version: str) -> DockerDesktop:
     return DockerDesktop(True, version, "machine", "C:\\x", True, True, {}, SettingsFile("", False, "", {}, False, ""), "")
-
-
-@pytest.mark.parametrize("version", sorted(KNOWN_BAD))
-def test_known_bad_releases_are_named_with_their_source(version: str) -> None:
-    codes = {finding.code: finding for finding in release_findings(desktop(version), "1.0", "")}
-    assert codes["DESKTOP-008"].reference.startswith("https://github.com/docker/")
 
 
 def test_good_release() -> None:
