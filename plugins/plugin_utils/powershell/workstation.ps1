@@ -37,7 +37,7 @@ function Get-Sha256([byte[]]$bytes) {
     try { [BitConverter]::ToString($algorithm.ComputeHash($bytes)).Replace('-', '').ToLowerInvariant() } finally { $algorithm.Dispose() }
 }
 
-function Read-AllBytes($path) {
+function Read-WholeFile($path) {
     $share = [IO.FileShare]::ReadWrite -bor [IO.FileShare]::Delete
     $stream = New-Object IO.FileStream($path, [IO.FileMode]::Open, [IO.FileAccess]::Read, $share)
     try {
@@ -63,7 +63,7 @@ function Invoke-Environment($item) {
     $answer
 }
 
-function Read-RegistryValues($key) {
+function Read-RegistryKey($key) {
     $values = @{}
     foreach ($name in $key.GetValueNames()) { $values[$name] = ConvertTo-Plain $key.GetValue($name) }
     $values
@@ -73,9 +73,9 @@ function Invoke-Registry($item) {
     try { $key = Get-Item -LiteralPath $item.path } catch [Management.Automation.ItemNotFoundException] { return @{ exists = $false } }
     $subkeys = @{}
     if (Get-Option $item 'subkeys' $false) {
-        foreach ($child in @(Get-ChildItem -LiteralPath $item.path)) { $subkeys[$child.PSChildName] = Read-RegistryValues $child }
+        foreach ($child in @(Get-ChildItem -LiteralPath $item.path)) { $subkeys[$child.PSChildName] = Read-RegistryKey $child }
     }
-    @{ exists = $true; values = Read-RegistryValues $key; subkeys = $subkeys }
+    @{ exists = $true; values = Read-RegistryKey $key; subkeys = $subkeys }
 }
 
 function Invoke-File($item) {
@@ -84,7 +84,7 @@ function Invoke-File($item) {
     $information = New-Object IO.FileInfo $path
     $answer = @{ exists = $true; path = $path; length = $information.Length; written = ConvertTo-Plain $information.LastWriteTimeUtc; content = $null }
     if ($information.Length -le (Get-Option $item 'max_bytes' 1048576)) {
-        $bytes = Read-AllBytes $path
+        $bytes = Read-WholeFile $path
         $answer.content = [Convert]::ToBase64String($bytes)
         $answer.sha256 = Get-Sha256 $bytes
     }
@@ -156,7 +156,7 @@ function Invoke-WriteFile($item) {
     $path = Resolve-FilePath $item.path
     $exists = [IO.File]::Exists($path)
     $found = 'absent'
-    if ($exists) { $found = Get-Sha256 (Read-AllBytes $path) }
+    if ($exists) { $found = Get-Sha256 (Read-WholeFile $path) }
     if ($found -ne $item.expect) { throw "changed meanwhile: $path is $found, the plan was made for $($item.expect)" }
     $bytes = [Convert]::FromBase64String($item.content)
     $wanted = Get-Sha256 $bytes
@@ -167,7 +167,7 @@ function Invoke-WriteFile($item) {
     try {
         $stream = New-Object IO.FileStream($temporary, [IO.FileMode]::CreateNew, [IO.FileAccess]::Write, [IO.FileShare]::None)
         try { $stream.Write($bytes, 0, $bytes.Length); $stream.Flush($true) } finally { $stream.Dispose() }
-        if ((Get-Sha256 (Read-AllBytes $temporary)) -ne $wanted) { throw "not written whole: $temporary" }
+        if ((Get-Sha256 (Read-WholeFile $temporary)) -ne $wanted) { throw "not written whole: $temporary" }
         if (-not $exists) { [IO.File]::Move($temporary, $path) }
         elseif (Get-Option $item 'backup' $true) {
             $backup = '{0}.{1}.bak' -f $path, [datetime]::UtcNow.ToString('yyyyMMddTHHmmssfffZ')
@@ -189,11 +189,12 @@ $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 Set-StrictMode -Version 2.0
 try {
-    $frame = [IO.File]::ReadAllText($folder + '\frame.json') | ConvertFrom-Json
+    $frame = [IO.File]::ReadAllText([IO.Path]::Combine($folder, 'frame.json')) | ConvertFrom-Json
     $reply = & ([ScriptBlock]::Create($frame.script)) $frame.request $frame.script
 } catch { $reply = @{ answers = @(); failure = $_.Exception.Message } }
-[IO.File]::WriteAllText($folder + '\reply.tmp', (ConvertTo-Json -InputObject $reply -Depth 20 -Compress))
-[IO.File]::Move($folder + '\reply.tmp', $folder + '\reply.json')
+$unfinished = [IO.Path]::Combine($folder, 'reply.tmp')
+[IO.File]::WriteAllText($unfinished, (ConvertTo-Json -InputObject $reply -Depth 20 -Compress))
+[IO.File]::Move($unfinished, [IO.Path]::Combine($folder, 'reply.json'))
 '@
 
 function Register-SessionTask($name, $folder, $user, $seconds) {
@@ -216,28 +217,29 @@ function Test-TaskBegun($name) {
     $result -eq 267009 -or ($result -ge 0 -and $result -lt 65536)
 }
 
-function Invoke-InSession($item) {
-    $user = [Security.Principal.WindowsIdentity]::GetCurrent().Name
+function Invoke-InSession($item, $source) {
+    $user = [Environment]::UserDomainName + '\' + [Environment]::UserName
     $seconds = Get-Option $item 'timeout' 60
     $name = 'gpudev-' + [Guid]::NewGuid().ToString('N')
-    $folder = [IO.Path]::GetTempPath() + $name
+    $folder = [IO.Path]::Combine([IO.Path]::GetTempPath(), $name)
+    $replied = [IO.Path]::Combine($folder, 'reply.json')
     $answer = @{ logged_on = $false; user = $null; finished = $false; answers = @() }
     $null = [IO.Directory]::CreateDirectory($folder)
     try {
         $frame = @{ script = $source; request = @{ items = @($item.items) } }
-        [IO.File]::WriteAllText($folder + '\frame.json', (ConvertTo-Json -InputObject $frame -Depth 20 -Compress))
+        [IO.File]::WriteAllText([IO.Path]::Combine($folder, 'frame.json'), (ConvertTo-Json -InputObject $frame -Depth 20 -Compress))
         Register-SessionTask $name $folder $user ($seconds + 30)
         $clock = [Diagnostics.Stopwatch]::StartNew()
         do {
             Start-Sleep -Milliseconds 250
-            $answer.finished = [IO.File]::Exists($folder + '\reply.json')
+            $answer.finished = [IO.File]::Exists($replied)
             # When the task has not begun after 15 s, its user is not logged on.
             $answer.logged_on = $answer.logged_on -or $answer.finished -or (Test-TaskBegun $name)
             $waited = $clock.Elapsed.TotalSeconds
         } until ($answer.finished -or $waited -ge $seconds -or (-not $answer.logged_on -and $waited -ge 15))
         if ($answer.logged_on) { $answer.user = $user }
         if ($answer.finished) {
-            $reply = [IO.File]::ReadAllText($folder + '\reply.json') | ConvertFrom-Json
+            $reply = [IO.File]::ReadAllText($replied) | ConvertFrom-Json
             if (Get-Option $reply 'failure' $null) { throw "in the session of ${user}: $($reply.failure)" }
             $answer.answers = @($reply.answers)
         }
@@ -260,7 +262,7 @@ foreach ($item in $request.items) {
             'cim' { , (Invoke-Cim $item) }
             'native' { Invoke-Native $item }
             'write_file' { Invoke-WriteFile $item }
-            'in_session' { Invoke-InSession $item }
+            'in_session' { Invoke-InSession $item $source }
             default { throw "unknown verb: $($item.verb)" }
         }
         $answers += @{ answer = $answer }
