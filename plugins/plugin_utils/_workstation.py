@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The channel to the Windows side: a list of questions and changes goes in, a list of typed answers comes back, in one round trip.
 
-The two PowerShell texts beside this file are constant. Only the bootstrap stands on the command line; the program and its request travel as
+The PowerShell texts beside this file are constant. Only the bootstrap stands on the command line; the program and its request travel as
 ASCII JSON on stdin, the reply comes back as one marked line of base64(JSON). Which questions to ask and what the answers mean is Python.
 
 Note that this plugin util is PRIVATE to the collection.
@@ -38,6 +38,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._language impor
     shell,
     write_file,
 )
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._background import NoEnd, Tell, run_as_job
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._clixml import readable_errors
 
 display = Display()
@@ -64,12 +65,7 @@ __all__ = [
 COMMAND_PREFIX = "PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -EncodedCommand "
 FRAME = re.compile(r"<<gpudev:([A-Za-z0-9+/=\s]*)>>")
 REFUSED = re.compile(r"<<gpudev!(\w+)>>")
-# The same texts, handed to ansible.windows.win_powershell where become needs its wrapper.
-CARRIED = """[CmdletBinding(SupportsShouldProcess)]
-param([string]$Bootstrap, [string]$Frame)
-$Ansible.Changed = $false
-$Frame | & ([ScriptBlock]::Create($Bootstrap))
-"""
+CARRIER = "ansible.windows.win_powershell"
 
 
 class WorkstationError(AnsibleError):
@@ -114,30 +110,48 @@ class Workstation:
 
     def ask(self, items: t.Sequence[Item], stop_on_error: bool = False) -> list[Answer]:
         """One answer per item, in order. With `stop_on_error` nothing is done after the first failure."""
-        frame = framed(items, stop_on_error)
+        frame = self._framed(items, stop_on_error)
+        become = getattr(self._action._connection, "become", None) is not None
+        return _answered(items, self._by_module(frame) if become else self._by_connection(frame))
+
+    def ask_in_background(self, items: t.Sequence[Item], seconds: int, tell: Tell) -> list[Answer]:
+        """The same for items that take minutes: a job on the workstation, at most `seconds`, that is polled; `tell` hears each poll."""
+        try:
+            result = run_as_job(self._action, self._task_vars, CARRIER, carried(self._framed(items, False)), seconds, tell)
+        except NoEnd as error:
+            raise WorkstationError(f"the job on the workstation: {error}. It may still run there; run again when it has ended.") from error
+        return _answered(items, _reply_of_module(result))
+
+    def _framed(self, items: t.Sequence[Item], stop_on_error: bool) -> str:
         self.round_trips += 1
         display.vvv(f"workstation request: {', '.join(item['verb'] for item in items)}")
-        reply = self._by_module(frame) if getattr(self._action._connection, "become", None) is not None else self._by_connection(frame)
-        answers = answers_from_reply(reply)
-        verbs = [str(item["verb"]) for item in items]
-        told = [Answer(verb, answer.value, answer.failure) for verb, answer in zip(verbs, answers, strict=False)]
-        return told + [Answer(verb, failure=NOT_DONE) for verb in verbs[len(answers) :]]
+        return framed(items, stop_on_error)
 
     def _by_connection(self, frame: str) -> dict[str, t.Any]:
         rc, stdout, stderr = self._action._connection.exec_command(command_line(), in_data=frame.encode("ascii") + b"\n", sudoable=False)
         return reply_from_output(_text(stdout), _text(stderr), rc)
 
     def _by_module(self, frame: str) -> dict[str, t.Any]:
-        """With become the same two texts go through win_powershell, which knows how to change users."""
-        result = self._action._execute_module(
-            module_name="ansible.windows.win_powershell",
-            module_args={"script": CARRIED, "parameters": {"Bootstrap": powershell_text("bootstrap.ps1"), "Frame": frame}},
-            task_vars=dict(self._task_vars),
-        )
-        if result.get("failed") or result.get("unreachable"):
-            raise WorkstationError(f"ansible.windows.win_powershell, which carries the request because of become, failed: {result.get('msg', result)}")
-        output = "\n".join(line for line in result.get("output", []) if isinstance(line, str))
-        return reply_from_output(output, "\n".join(str(error) for error in result.get("error", [])), 0)
+        """With become the same texts go through win_powershell, which knows how to change users."""
+        return _reply_of_module(self._action._execute_module(module_name=CARRIER, module_args=carried(frame), task_vars=dict(self._task_vars)))
+
+
+def carried(frame: str) -> dict[str, t.Any]:
+    return {"script": powershell_text("carrier.ps1"), "parameters": {"Bootstrap": powershell_text("bootstrap.ps1"), "Frame": frame}}
+
+
+def _reply_of_module(result: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    if result.get("failed") or result.get("unreachable"):
+        raise WorkstationError(f"{CARRIER}, which carries the request because of become or as a job, failed: {result.get('msg', result)}")
+    output = "\n".join(line for line in result.get("output", []) if isinstance(line, str))
+    return reply_from_output(output, "\n".join(str(error) for error in result.get("error", [])), 0)
+
+
+def _answered(items: t.Sequence[Item], reply: t.Mapping[str, t.Any]) -> list[Answer]:
+    answers = answers_from_reply(reply)
+    verbs = [str(item["verb"]) for item in items]
+    told = [Answer(verb, answer.value, answer.failure) for verb, answer in zip(verbs, answers, strict=False)]
+    return told + [Answer(verb, failure=NOT_DONE) for verb in verbs[len(answers) :]]
 
 
 def reply_from_output(stdout: str, stderr: str, rc: int) -> dict[str, t.Any]:

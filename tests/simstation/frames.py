@@ -15,7 +15,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.simstation import script_hashes
+from tests.simstation import jobs, script_hashes
 from tests.simstation.process import Call
 from tests.simstation.station import Station
 
@@ -34,12 +34,19 @@ def run(station: Station, user: str, call: Call) -> int:
         station.unknown("wrapper of Ansible's frame", wrapper["name"])
     _require_reviewed(station, "exec_wrapper.ps1", wrapper["script"])
     actions = manifest["actions"]
+    limit = None
     for action in actions[:-1]:
-        user = _wrapped_user(station, user, action, manifest)
+        _require_reviewed(station, action["name"], base64.b64decode(manifest["scripts"].get(action["name"], {"script": ""})["script"]).decode("utf-8-sig"))
+        if action["name"] in ("async_wrapper.ps1", "async_watchdog.ps1"):
+            limit = {**(limit or {}), **action["params"]}
+        else:
+            user = _wrapped_user(station, user, action)
     name, params = actions[-1]["name"], actions[-1]["params"]
     if name not in ACTIONS:
         station.unknown("action of Ansible's frame", name)
     _require_reviewed(station, name, base64.b64decode(manifest["scripts"][name]["script"]).decode("utf-8-sig"))
+    if limit is not None:
+        return jobs.start(station, user, limit, lambda: _module_result(station, user, params), call)
     return ACTIONS[name](station, user, params, parts[2] if len(parts) > 2 else b"", call)
 
 
@@ -48,11 +55,10 @@ def _require_reviewed(station: Station, name: str, script: str) -> None:
         station.unknown(f"text of ansible-core's {name}", "its hash is not in powershell_hashes.json; `review-powershell` lists the installed ones")
 
 
-def _wrapped_user(station: Station, user: str, action: Params, manifest: Params) -> str:
-    """`become_method: runas` with a password logs that account on; every other wrapper (async, coverage) is unknown."""
+def _wrapped_user(station: Station, user: str, action: Params) -> str:
+    """`become_method: runas` with a password logs that account on; every other wrapper (coverage) is unknown."""
     if action["name"] != "become_wrapper.ps1":
         station.unknown("wrapper of Ansible's frame", action["name"])
-    _require_reviewed(station, action["name"], base64.b64decode(manifest["scripts"][action["name"]]["script"]).decode("utf-8-sig"))
     wanted = action["params"]["BecomeUser"].rpartition("\\")[2]
     accounts = station.state["windows"]["users"]
     known = next((name for name in accounts if name.lower() == wanted.lower()), None)
@@ -62,6 +68,12 @@ def _wrapped_user(station: Station, user: str, action: Params, manifest: Params)
 
 
 def _module(station: Station, user: str, params: Params, _data: bytes, call: Call) -> int:
+    result = _module_result(station, user, params)
+    call.write(json.dumps(result).encode() + b"\r\n")
+    return 1 if result.get("failed") else 0
+
+
+def _module_result(station: Station, user: str, params: Params) -> Params:
     if not params.get("ForModule"):
         station.unknown("script of Ansible's frame that is not a module", str(params.get("Script")))
     arguments = next(variable["Value"] for variable in params["Variables"] if variable["Name"] == "complex_args")
@@ -69,9 +81,7 @@ def _module(station: Station, user: str, params: Params, _data: bytes, call: Cal
     from tests.simstation.windows import modules
 
     name = module_name(params["Script"])
-    result = modules.run(station, user, name, own, bool(arguments.get("_ansible_check_mode")), bool(arguments.get("_ansible_diff")))
-    call.write(json.dumps(result).encode() + b"\r\n")
-    return 1 if result.get("failed") else 0
+    return modules.run(station, user, name, own, bool(arguments.get("_ansible_check_mode")), bool(arguments.get("_ansible_diff")))
 
 
 def module_name(script: str) -> str:

@@ -87,22 +87,27 @@ def meaning(caller: Caller, script: str) -> Meaning:
 
 def run_language(caller: Caller, call: Call) -> int:
     """The product's bootstrap: `{"script", "request"}` on stdin, one framed line on stdout."""
-    from tests.simstation.windows import language
-
     mode = caller.station.state["windows"].get("language_mode", "FullLanguage")
     if mode != "FullLanguage":
         call.write(f"<<gpudev!{mode}>>\r\n".encode())
         return 0
-    frame = json.loads(call.stdin.decode("ascii"))
+    call.write(reply_line(caller.station, caller.user, call.stdin.decode("ascii")).encode() + b"\r\n")
+    return 0
+
+
+def reply_line(station: Station, user: str, text: str) -> str:
+    """What the bootstrap prints for a frame."""
+    from tests.simstation.windows import language
+
+    frame = json.loads(text)
     if set(frame) != {"script", "request"}:
-        caller.station.unknown("frame of the bootstrap", ", ".join(sorted(frame)))
+        station.unknown("frame of the bootstrap", ", ".join(sorted(frame)))
     if script_hashes.identify(frame["script"]) != script_hashes.PROGRAM:
         present = script_hashes.is_present_text(script_hashes.PROGRAM, frame["script"])
-        caller.station.unknown("workstation.ps1", script_hashes.CHANGED if present else frame["script"][:2000])
-    reply = language.answer(caller.station, caller.user, frame["request"])
-    text = json.dumps(reply, separators=(",", ":"), ensure_ascii=False)
-    call.write(b"<<gpudev:" + base64.b64encode(text.encode()) + b">>\r\n")
-    return 0
+        station.unknown("workstation.ps1", script_hashes.CHANGED if present else frame["script"][:2000])
+    reply = language.answer(station, user, frame["request"])
+    document = json.dumps(reply, separators=(",", ":"), ensure_ascii=False)
+    return f"<<gpudev:{base64.b64encode(document.encode()).decode()}>>"
 
 
 def run_frame(caller: Caller, call: Call) -> int:

@@ -20,12 +20,15 @@ HASHES = Path(__file__).parent / "powershell_hashes.json"
 PRODUCT = Path(__file__).parents[2] / "plugins" / "plugin_utils" / "powershell"
 BOOTSTRAP = "bootstrap.ps1"
 PROGRAM = "workstation.ps1"
-OF_PRODUCT = (BOOTSTRAP, PROGRAM)
+CARRIER = "carrier.ps1"
+OF_PRODUCT = (BOOTSTRAP, PROGRAM, CARRIER)
 OF_ANSIBLE = (
     "bootstrap_wrapper.ps1",
     "exec_wrapper.ps1",
     "module_wrapper.ps1",
     "become_wrapper.ps1",
+    "async_wrapper.ps1",
+    "async_watchdog.ps1",
     "winrm_put_file.ps1",
     "winrm_fetch_file.ps1",
     "powershell_mkdtemp.ps1",

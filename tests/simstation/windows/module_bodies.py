@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import ntpath
 import time
 import urllib.error
@@ -57,6 +58,37 @@ class Task:
 
 def ping(task: Task) -> Args:
     return {"ping": task.args["data"]}
+
+
+# --- the product's own program, and jobs ---------------------------------------------------------------------------------------
+
+
+def powershell(task: Task) -> Args:
+    """Only the product's carrier is known; the shape is that of the recorded run."""
+    from .. import powershell as console
+    from .. import script_hashes
+
+    texts = {script_hashes.CARRIER: task.args["script"], script_hashes.BOOTSTRAP: (task.args["parameters"] or {}).get("Bootstrap", "")}
+    for name, text in texts.items():
+        if script_hashes.identify(text) != name:
+            task.station.unknown("script of win_powershell", script_hashes.CHANGED if script_hashes.is_present_text(name, text) else text[:2000])
+    line = console.reply_line(task.station, task.user, task.args["parameters"]["Frame"])
+    empty: Args = {name: [] for name in ("debug", "error", "information", "verbose", "warning")}
+    return {**empty, "host_err": "", "host_out": "", "output": [line], "result": {}}
+
+
+def async_status(task: Task) -> Args:
+    """ansible.windows async_status.ps1."""
+    folder, job = task.path(task.args["_async_dir"]), task.args["jid"]
+    path = f"{folder}\\{job}"
+    data = files.read(task.state, path)
+    if data is None:
+        raise Failed(f"could not find job at '{folder}'", ansible_job_id=job, started=1, finished=1)
+    if task.args["mode"] == "cleanup":
+        files.remove(task.station, path)
+        return {"ansible_job_id": job, "erased": path}
+    held: Args = json.loads(data)
+    return held
 
 
 # --- optional features -------------------------------------------------------------------------------------------------------

@@ -83,6 +83,8 @@ SPECS: dict[str, dict[str, Option]] = {
         "type": Option(default="string", choices=("dword", "qword", "string", "expandstring", "multistring"), aliases=("datatype",)),
         "state": Option(default="present", choices=("present",)),
     },
+    "win_powershell": {"script": Option(required=True), "parameters": Option("dict")},
+    "async_status": {"jid": Option(required=True), "mode": Option(default="status", choices=("status", "cleanup")), "_async_dir": Option(required=True)},
 }
 
 BODIES: dict[str, Callable[[Task], Args]] = {
@@ -94,6 +96,8 @@ BODIES: dict[str, Callable[[Task], Args]] = {
     "win_file": module_bodies.file,
     "win_reg_stat": module_bodies.reg_stat,
     "win_regedit": module_bodies.regedit,
+    "win_powershell": module_bodies.powershell,
+    "async_status": module_bodies.async_status,
 }
 
 

@@ -74,6 +74,15 @@ def test_raw_refuses_a_script_that_is_not_known(served: Served) -> None:
     served.simulation.stations["healthy"].errors.clear()
 
 
+def test_a_module_goes_on_as_a_job_and_is_polled(served: Served) -> None:
+    done = served.ansible("-m", "ansible.windows.win_ping", "-a", "data=hello", "-B", "60", "-P", "1")
+    assert '"ping": "hello"' in done.stdout, done.stdout + done.stderr
+    assert '"finished": true' in done.stdout
+    assert served.errors() == []
+    left = [path for path in served.get("/hosts/healthy/state")["windows"]["files"] if ".ansible_async" in path]
+    assert left == []
+
+
 def test_modules_arrive_through_the_frame(served: Served) -> None:
     done = served.ansible("-m", "ansible.windows.win_ping", "-a", "data=hello")
     assert '"ping": "hello"' in done.stdout, done.stdout + done.stderr

@@ -26,7 +26,6 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._language impor
 from ansible_collections.gpudev.workstation.plugins.plugin_utils import _workstation
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._clixml import readable_errors
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import (
-    CARRIED,
     BlockedByPolicy,
     Workstation,
     WorkstationError,
@@ -226,7 +225,7 @@ def test_become_goes_through_win_powershell_with_the_same_texts() -> None:
     assert answer.value == {"A": "b"}
     called = action._execute_module.call_args.kwargs
     assert called["module_name"] == "ansible.windows.win_powershell"
-    assert called["module_args"]["script"] == CARRIED
+    assert called["module_args"]["script"] == _workstation.powershell_text("carrier.ps1")
     assert called["module_args"]["parameters"]["Bootstrap"] == _workstation.powershell_text("bootstrap.ps1")
     action._connection.exec_command.assert_not_called()
 

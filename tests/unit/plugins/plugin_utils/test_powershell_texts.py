@@ -12,7 +12,7 @@ import pytest
 from tests.unit.recorded import FIXTURES
 
 POWERSHELL = FIXTURES.parents[2] / "plugins/plugin_utils/powershell"
-TEXTS = ["bootstrap.ps1", "workstation.ps1"]
+TEXTS = ["bootstrap.ps1", "carrier.ps1", "workstation.ps1"]
 # Of PowerShell 6 and 7 only (spikes/powershell: "Known differences of Windows PowerShell 5.1").
 NEWER = [r"\?\?", r"&&", r"\|\|", r"-AsHashtable", r"-Parallel", r"\s\?\s[^{]*\s:\s", r"\?\.", r"ConvertFrom-Json[^\n]*-Depth", r"Get-Content", r"2>&1"]
 
