@@ -111,7 +111,7 @@ def test_every_row_of_an_imitated_module_is_used() -> None:
 @pytest.mark.parametrize("module", sorted(NOT_IMITATED))
 def test_a_module_nobody_imitates_is_an_error(station: Station, module: str) -> None:
     with pytest.raises(UnknownRequest):
-        modules.run(station, "dev", module, {})
+        modules.run(station, "dev", module, {"script": "Get-Date"})
     assert len(station.errors) == 1
 
 
