@@ -62,6 +62,7 @@ def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
     add("--auth", default="ntlm", metavar="LIST", help="ntlm, basic or ntlm,basic (default %(default)s)")
     add("--allow-unencrypted", action="store_true", help="take plain SOAP over http, which Basic needs there")
     add("--carrier", choices=sorted(inventory.CONNECTIONS), default="winrm", help="the Windows connection that the inventory names (default %(default)s)")
+    add("--ssh-shell", choices=("cmd", "powershell"), default="cmd", help="the default shell of the stations' SSH server (default %(default)s)")
     add("--allow", default="", metavar="WORDS", help="consents written into the inventory as workstation_allow, for example reboot,wsl_shutdown")
 
 
@@ -84,6 +85,7 @@ def serve(options: argparse.Namespace) -> int:
         allow_unencrypted=options.allow_unencrypted,
         max_operations=options.max_operations,
         carrier=options.carrier,
+        ssh_shell=options.ssh_shell,
         allow=[word for word in options.allow.split(",") if word],
     )
     if options.pid_file is not None:

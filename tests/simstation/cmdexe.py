@@ -42,27 +42,28 @@ class CommandShell:
         variables = environment.variables(self._station.state, request.user) | request.environment
         try:
             line = simple_command(strip_outer_quotes(request.line), variables)
-            return self._start(request, line, variables)
+            return self.start(request, line, variables) or EndedProgram(1, stderr=PATH_NOT_FOUND)
         except NotSimple as problem:
-            return self._refuse("cmd.exe line", f"{problem}: {request.line}")
+            return self.refuse("cmd.exe line", f"{problem}: {request.line}")
         except UnknownRequest as refusal:
             return EndedProgram(1, stderr=f"{refusal}\r\n".encode())
 
-    def _start(self, request: CommandRequest, line: str, variables: Mapping[str, str]) -> Program:
+    def start(self, request: CommandRequest, line: str, variables: Mapping[str, str]) -> Program | None:
+        """The program of a command line as CreateProcess gets it; None when it is not on this machine."""
         program, rest = argv.split_program(line)
         folder, name = ntpath.split(program.replace("/", "\\"))
         name = name.lower().removesuffix(".exe")
         if name == "wsl" and _in(folder, "", SYSTEM32, WSL_FOLDER):
             if _in(folder, WSL_FOLDER) and folder and not self._station.state["wsl"]["package"]:
-                return EndedProgram(1, stderr=PATH_NOT_FOUND)
+                return None
             return wsl_exe.launch(self._station, request.user, rest, variables)
         if name == "powershell" and _in(folder, "", POWERSHELL_FOLDER):
             from tests.simstation import powershell
 
             return powershell.launch(self._station, request, rest, self._powershell_seconds)
-        return self._refuse("program started through cmd.exe", program)
+        return self.refuse("program started by a shell", program)
 
-    def _refuse(self, what: str, detail: str) -> Program:
+    def refuse(self, what: str, detail: str) -> Program:
         self._station.record_error(what, detail)
         return EndedProgram(1, stderr=f"not simulated: {what}: {detail}\r\n".encode())
 
@@ -76,12 +77,13 @@ class NotSimple(Exception):
 
 
 def strip_outer_quotes(line: str) -> str:
-    """`cmd /c` removes the first and the last quote of a line that begins with one, unless the line is a lone quoted path with a blank in it."""
+    """`cmd /c` removes the first and the last quote of a line that begins with one, unless the line is a lone quoted path of a program with a blank."""
     if not line.startswith('"'):
         return line
     last = line.rindex('"')
     inside = line[1:last]
-    preserved = line.count('"') == 2 and not any(character in inside for character in SPECIAL) and " " in inside
+    lone_path = " " in inside and inside.lower().endswith(".exe")
+    preserved = line.count('"') == 2 and not any(character in inside for character in SPECIAL) and lone_path
     return line if preserved else inside + line[last + 1 :]
 
 

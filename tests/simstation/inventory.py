@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.simstation.openssh.server import Keys
 from tests.simstation.scenarios import base
 from tests.simstation.station import Station
 
@@ -44,6 +45,8 @@ class WayIn:
 
     carrier: str = "winrm"
     ca_file: Path | None = None
+    ssh_shell: str = "cmd"
+    ssh_keys: Keys | None = None
 
 
 def build(hosts: Sequence[Host], way_in: WayIn, *, control_port: int, allow: Sequence[str]) -> dict[str, Any]:
@@ -93,7 +96,22 @@ def _psrp(way_in: WayIn) -> dict[str, Any]:
     return {**common, "ansible_psrp_protocol": "https", "ansible_psrp_cert_validation": "validate", "ansible_psrp_ca_cert": str(way_in.ca_file)}
 
 
-CONNECTIONS: dict[str, Callable[[WayIn], dict[str, Any]]] = {"winrm": _winrm, "psrp": _psrp}
+def _ssh(way_in: WayIn) -> dict[str, Any]:
+    """Password login (ansible-core 2.18 needs the program sshpass for that); `simstation_ssh_key` names a private key that works as well."""
+    if way_in.ssh_keys is None:
+        raise ValueError("the stations have no SSH server")
+    trust = f"-o UserKnownHostsFile={way_in.ssh_keys.known_hosts} -o GlobalKnownHostsFile=none -o StrictHostKeyChecking=yes"
+    return {
+        "ansible_connection": "ansible.builtin.ssh",
+        "ansible_shell_type": way_in.ssh_shell,
+        "ansible_wsl_carrier": "ssh",
+        "ansible_wsl_carrier_shell": way_in.ssh_shell,
+        "ansible_ssh_common_args": f"{trust} -F none",
+        "simstation_ssh_key": str(way_in.ssh_keys.client_file),
+    }
+
+
+CONNECTIONS: dict[str, Callable[[WayIn], dict[str, Any]]] = {"winrm": _winrm, "psrp": _psrp, "ssh": _ssh}
 
 
 def _host(host: Host) -> dict[str, Any]:

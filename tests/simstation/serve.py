@@ -20,6 +20,8 @@ from pathlib import Path
 from tests.simstation import adhoc_scripts, inventory, process
 from tests.simstation.cmdexe import CommandShell
 from tests.simstation.control import Control
+from tests.simstation.openssh import server as openssh
+from tests.simstation.openssh.default_shell import DefaultShell
 from tests.simstation.station import DEFAULT_TIME_SCALE, Station
 from tests.simstation.wsman.net import Reactor
 from tests.simstation.wsman.server import Machine, WireLog, WsmanOptions, WsmanServer
@@ -49,6 +51,7 @@ class Wishes:
     max_operations: int = Quotas.max_operations
     allow: Sequence[str] = ()
     carrier: str = "winrm"
+    ssh_shell: str = "cmd"
 
 
 class Simulation:
@@ -58,10 +61,12 @@ class Simulation:
         self.wishes = wishes
         self.stations: dict[str, Station] = {}
         self.servers: dict[str, WsmanServer] = {}
+        self._launchers: dict[str, CommandShell] = {}
         self._directory = Path(tempfile.mkdtemp(prefix="simstation-"))
         self._reactor = Reactor()
         self._wire_log = WireLog(wishes.wire_log)
         self._authority: Authority | None = None
+        self._ssh: SshFront | None = None
         self._control = self._reactor.listen(Control(self.stations).handle, crash_report=self._report_control_crash)
         self._saved: dict[str, int] = {}
         threading.excepthook = self._report_thread_crash
@@ -69,15 +74,25 @@ class Simulation:
     def start(self) -> None:
         if self.wishes.https:
             self._authority = create_authority(self._directory)
+        if self.wishes.carrier == "ssh":
+            self._ssh = SshFront(self._directory, self.wishes.ssh_shell)
         for name, scenario in host_names(self.wishes.scenarios, self.wishes.hosts).items():
             self.stations[name] = self._station(name, scenario)
             self.servers[name] = self._server(self.stations[name])
+            if self._ssh is not None:
+                self._ssh.serve(self.stations[name], self._launchers[name], self._wire_log)
         if self.wishes.inventory_out is not None:
             inventory.write(self.wishes.inventory_out, self.inventory())
 
     def inventory(self) -> dict[str, object]:
-        hosts = [inventory.Host(station, self.servers[name].port) for name, station in self.stations.items()]
-        way_in = inventory.WayIn(self.wishes.carrier, self._authority.ca_file if self._authority else None)
+        ports = {name: server.port for name, server in (self._ssh.servers if self._ssh else self.servers).items()}
+        hosts = [inventory.Host(station, ports[name]) for name, station in self.stations.items()]
+        way_in = inventory.WayIn(
+            self.wishes.carrier,
+            ca_file=self._authority.ca_file if self._authority else None,
+            ssh_shell=self.wishes.ssh_shell,
+            ssh_keys=self._ssh.keys if self._ssh else None,
+        )
         return inventory.build(hosts, way_in, control_port=self._control.port, allow=self.wishes.allow)
 
     @property
@@ -99,6 +114,8 @@ class Simulation:
         self._control.release()
         for server in self.servers.values():
             server.stop()
+        if self._ssh is not None:
+            self._ssh.stop()
         for station in self.stations.values():
             station.close()
         for station in self.stations.values():
@@ -122,10 +139,11 @@ class Simulation:
         return Station(name, state, root, time_scale=self.wishes.time_scale, error_log=self.wishes.error_log)
 
     def _server(self, station: Station) -> WsmanServer:
+        self._launchers[station.name] = CommandShell(station, self.wishes.powershell_seconds)
         machine = Machine(
             name=station.name,
             accounts=lambda: passwords(station),
-            launcher=CommandShell(station, self.wishes.powershell_seconds),
+            launcher=self._launchers[station.name],
             record_error=station.record_error,
             private_directory=self._private(station.name),
         )
@@ -159,6 +177,27 @@ class Simulation:
             station.record_error(f"crash of the simulator: {what}", text)
 
 
+class SshFront:
+    """The sshd of each station, beside its WinRM."""
+
+    def __init__(self, directory: Path, shell: str) -> None:
+        self.keys = openssh.create_keys(directory)
+        self.servers: dict[str, openssh.SshServer] = {}
+        self._shell = shell
+        self._loop = openssh.Loop()
+
+    def serve(self, station: Station, programs: CommandShell, wire_log: WireLog) -> None:
+        shell = DefaultShell(station, programs, self._shell)
+        machine = openssh.Machine(station.name, lambda: passwords(station), shell, station.record_error)
+        self.servers[station.name] = openssh.SshServer(machine, self._loop, self.keys, wire_log)
+        follow_power(station, self.servers[station.name])
+
+    def stop(self) -> None:
+        for server in self.servers.values():
+            server.stop()
+        self._loop.stop()
+
+
 def host_names(scenarios: Sequence[str], hosts: int) -> dict[str, str]:
     """One host per scenario, called like it; or `hosts` of the only one, numbered."""
     if hosts > 1 and len(scenarios) != 1:
@@ -175,7 +214,7 @@ def passwords(station: Station) -> Mapping[str, str]:
         return {name: account["password"] for name, account in station.state["windows"]["users"].items()}
 
 
-def follow_power(station: Station, server: WsmanServer) -> None:
+def follow_power(station: Station, server: WsmanServer | openssh.SshServer) -> None:
     """The port goes down and up with the machine. Once up, it shows the logon prompt, which leaves a mark in the registry."""
 
     def follow(on: bool) -> None:

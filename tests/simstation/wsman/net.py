@@ -66,7 +66,7 @@ class Listener:
         self.crash_report = crash_report
         self.connections: set[Connection] = set()
         self._lock = threading.Lock()
-        self._socket = _bound_socket(0)
+        self._socket = bound_socket(0)
         self.port: int = self._socket.getsockname()[1]
 
     def open(self) -> None:
@@ -78,7 +78,7 @@ class Listener:
         """As a machine that goes down: a bound socket that does not listen refuses connections and keeps the port."""
         self._reactor.forget(self._socket)
         self._socket.close()
-        self._socket = _bound_socket(self.port)
+        self._socket = bound_socket(self.port)
         with self._lock:
             dropped = list(self.connections)
             self.connections.clear()
@@ -111,7 +111,7 @@ class Listener:
             return connection in self.connections
 
 
-def _bound_socket(port: int) -> socket.socket:
+def bound_socket(port: int) -> socket.socket:
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("127.0.0.1", port))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from pypsrp.exceptions import AuthenticationError, WSManFaultError
@@ -20,24 +21,26 @@ from tests.unit.simstation.wire_bench import EVERY_BYTE, PASSWORD, Bench
 PIECE = 100_000
 
 
+def connect(port: int, **options: Any) -> WSMan:
+    return WSMan("127.0.0.1", port=port, **{"auth": "ntlm", "username": "dev", "password": PASSWORD, **options})
+
+
 def with_encryption(bench: Bench) -> WSMan:
-    return WSMan("127.0.0.1", port=bench.serve().port, ssl=False, auth="ntlm", encryption="always", username="dev", password=PASSWORD)
+    return connect(bench.serve().port, ssl=False, encryption="always")
 
 
 def with_negotiate(bench: Bench) -> WSMan:
-    return WSMan("127.0.0.1", port=bench.serve().port, ssl=False, auth="negotiate", username="dev", password=PASSWORD)
+    return connect(bench.serve().port, ssl=False, auth="negotiate")
 
 
 def with_tls(bench: Bench) -> WSMan:
     authority = create_authority(bench.directory)
-    port = bench.serve(tls=authority.context).port
-    return WSMan("127.0.0.1", port=port, cert_validation=str(authority.ca_file), auth="ntlm", username="dev", password=PASSWORD)
+    return connect(bench.serve(tls=authority.context).port, cert_validation=str(authority.ca_file))
 
 
 def with_tls_and_encryption(bench: Bench) -> WSMan:
     authority = create_authority(bench.directory)
-    port = bench.serve(tls=authority.context).port
-    return WSMan("127.0.0.1", port=port, cert_validation=str(authority.ca_file), auth="ntlm", encryption="always", username="dev", password=PASSWORD)
+    return connect(bench.serve(tls=authority.context).port, cert_validation=str(authority.ca_file), encryption="always")
 
 
 def run(shell: WinRS, line: str, stdin: bytes) -> Process:
@@ -69,7 +72,7 @@ def test_output_larger_than_an_envelope_comes_in_pieces_that_fit(bench: Bench) -
 
 
 def test_wrong_password_is_rejected(bench: Bench) -> None:
-    with WSMan("127.0.0.1", port=bench.serve().port, ssl=False, auth="ntlm", username="dev", password="wrong") as wsman, pytest.raises(AuthenticationError):
+    with connect(bench.serve().port, ssl=False, password="wrong") as wsman, pytest.raises(AuthenticationError):
         WinRS(wsman).open()
 
 
