@@ -46,8 +46,9 @@ _API: tuple[Entry, ...] = (
     Entry(
         code="PLUGIN-API-003",
         layer="device_plugin",
-        cause="The account of this kubeconfig lacks a right that is needed: see the verb and the resource in what was seen.",
-        remedy="Use minikube's own admin context, or let an administrator grant exactly this verb on this resource.",
+        cause="The account of this kubeconfig lacks a right that is needed: {verb} {resource}.",
+        remedy="Use minikube's own admin context, or let an administrator grant exactly this verb on this resource (docs/gpu-sharing.md lists all that "
+        "are used).",
         reference=f"{_KUBERNETES}/reference/access-authn-authz/rbac/",
         patterns=(r"is forbidden: User \S+ cannot (\w+) resource",),
         status="unreachable",
@@ -817,8 +818,68 @@ _POD: tuple[Entry, ...] = (
     ),
 )
 
+_OPERATOR = "role gpu_operator (gpu_provider: operator)"
+_SHARING: tuple[Entry, ...] = (
+    Entry(
+        code="PLUGIN-SHARE-001",
+        layer="device_plugin",
+        cause="MPS cannot be had from a single DaemonSet: it needs a control daemon with rights of its own beside the plugin, and GPU feature discovery.",
+        remedy=f"Use the helm route, {_OPERATOR}; or declare time_slicing, which needs neither. On WSL2 MPS is not known to work at all.",
+        reference=f"{_PLUGIN}#with-cuda-mps",
+        status="unsupported",
+    ),
+    Entry(
+        code="PLUGIN-SHARE-002",
+        layer="device_plugin",
+        cause="There is no MIG on WSL2: NVIDIA's stack knows one device there, `all`, and no instances.",
+        remedy="Declare time_slicing, or run on native Linux with a GPU that can do MIG.",
+        reference="https://docs.nvidia.com/datacenter/tesla/mig-user-guide/",
+        status="unsupported",
+    ),
+    Entry(
+        code="PLUGIN-SHARE-003",
+        layer="device_plugin",
+        cause="No GPU of this machine can do MIG; consumer and most workstation GPUs cannot.",
+        remedy="Declare time_slicing.",
+        reference="https://docs.nvidia.com/datacenter/tesla/mig-user-guide/supported-gpus.html",
+        status="unsupported",
+    ),
+    Entry(
+        code="PLUGIN-SHARE-004",
+        layer="device_plugin",
+        cause="{wanted} is declared, but MIG is off, or has no instances. The plugin would offer whole GPUs without a word about it.",
+        remedy="Turn MIG on and make instances first (`nvidia-smi -i 0 -mig 1`, then `nvidia-smi mig -cgi <profiles> -C`), or let the GPU Operator's MIG "
+        f"manager do it: {_OPERATOR}; or declare exclusive or time_slicing.",
+        reference="https://docs.nvidia.com/datacenter/tesla/mig-user-guide/getting-started-with-mig.html",
+        wording="recorded",
+    ),
+    Entry(
+        code="PLUGIN-SHARE-005",
+        layer="device_plugin",
+        cause="{wanted} is declared, but minikube's addon nvidia-device-plugin serves this cluster, and it has no setting for that.",
+        remedy="Give the addon up in the declaration of the cluster, which minikube_gpu_cluster applies: `addons: {nvidia-device-plugin: false}` (role "
+        "minikube: minikube_addons). The collection's own plugin, which can share, then takes its place.",
+        reference="https://minikube.sigs.k8s.io/docs/tutorials/nvidia/",
+    ),
+    Entry(
+        code="PLUGIN-SHARE-006",
+        layer="device_plugin",
+        cause="{wanted} is declared, but {provider} serves this cluster and shares otherwise; the collection changes only its own plugin.",
+        remedy=f"Declare the sharing there (helm values; {_OPERATOR}), or take that provider away, or leave `sharing` out.",
+        reference=f"{_PLUGIN}#shared-access-to-gpus",
+    ),
+    Entry(
+        code="PLUGIN-SHARE-007",
+        layer="device_plugin",
+        cause="The node offers another number of GPUs, or another resource, than {wanted} makes.",
+        remedy="Look at the plugin's log: `kubectl --context {context} -n kube-system logs -l app.kubernetes.io/name=gpudev-device-plugin`; it prints the "
+        "configuration that it runs with.",
+        reference=f"{_PLUGIN}#with-cuda-time-slicing",
+    ),
+)
+
 # A container that never started has its cause in its status and events; one that runs has it in its log.
 STATUS_ENTRIES: tuple[Entry, ...] = (*_ABSENT, *_IMAGE, *_START)
 LOG_ENTRIES: tuple[Entry, ...] = (*_CONFIG, *_NVML, *_DEVICES, *_REGISTER, *_HEALTH)
 POD_ENTRIES: tuple[Entry, ...] = _POD
-ENTRIES: tuple[Entry, ...] = (*STATUS_ENTRIES, *LOG_ENTRIES, *_ALLOCATABLE, *POD_ENTRIES, *_API)
+ENTRIES: tuple[Entry, ...] = (*STATUS_ENTRIES, *LOG_ENTRIES, *_ALLOCATABLE, *_SHARING, *POD_ENTRIES, *_API)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 gpudev.workstation contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who offers nvidia.com/gpu in a cluster, how well, and what is to be done about it: Kubernetes objects and log text in, dataclasses out.
+"""Who offers nvidia.com/gpu in a cluster, how well and in what way: Kubernetes objects and log text in, dataclasses out.
 
 Note that this module util is PRIVATE to the collection.
 """
@@ -14,21 +14,16 @@ from dataclasses import dataclass, field
 
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import Catalogue, Entry
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_plugin import ENTRIES, LOG_ENTRIES, STATUS_ENTRIES
+from ansible_collections.gpudev.workstation.plugins.module_utils._nvidia_smi import version_key
+from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_objects import OWN_NAME
+from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_sharing import RESOURCE, Sharing, in_log
 
 CATALOGUE = Catalogue(ENTRIES)
 _STATUS_CATALOGUE = Catalogue(STATUS_ENTRIES)
 _LOG_CATALOGUE = Catalogue(LOG_ENTRIES)
 
-RESOURCE = "nvidia.com/gpu"
 _RESOURCES = re.compile(r"nvidia\.com/(gpu(\.shared)?|mig-.+)")
 DRA_DRIVER = "gpu.nvidia.com"
-
-OWN_NAME = "gpudev-device-plugin"
-OWN_NAMESPACE = "kube-system"
-MANAGED_BY = "app.kubernetes.io/managed-by"
-OWN_LABELS = {"app.kubernetes.io/name": OWN_NAME, MANAGED_BY: "gpudev.workstation"}
-# Source and digest: roles/workstation/defaults/main/versions.yml.
-DEFAULT_IMAGE = "nvcr.io/nvidia/k8s-device-plugin:v0.20.0@sha256:a61ba9fd8efb82f3a79f877f7580e02c1e8e7593f62473644bc9c79e315c3312"
 
 FALLBACK = "fallback"
 ADDON = "addon"
@@ -63,30 +58,53 @@ Json = t.Mapping[str, t.Any]
 
 @dataclass(frozen=True)
 class Counts:
-    """What the nodes say of GPUs; None: the key is absent, so no plugin ever registered."""
+    """What the nodes say of GPUs; None: the key is absent, so no plugin ever registered.
+
+    A name that a plugin gave up stays for minutes with 0 allocatable (recordings/gpu/ts_rename_node), so capacity and allocatable are those of the names
+    under which GPUs are offered, and of all names only when none is.
+    """
 
     capacity: int | None
     allocatable: int | None
+    resources: t.Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def usable(self) -> bool:
         return bool(self.allocatable)
 
+    @property
+    def offered(self) -> dict[str, int]:
+        """What pods can be given, by the name they have to ask for."""
+        return {name: allocatable for name, (_capacity, allocatable) in self.resources.items() if allocatable}
+
     def told(self) -> str:
         if self.capacity is None and self.allocatable is None:
             return f"the node has no {RESOURCE}"
-        return f"{self.allocatable or 0} of {self.capacity or 0} {RESOURCE} allocatable"
+        return f"{self.allocatable or 0} of {self.capacity or 0} {' and '.join(self.offered) or RESOURCE} allocatable"
 
 
 def gpu_counts(nodes: t.Iterable[Json]) -> Counts:
     """Capacity and allocatable over all nodes, under any name the NVIDIA plugin gives GPUs."""
-    totals: dict[str, int | None] = {"capacity": None, "allocatable": None}
+    resources: dict[str, tuple[int, int]] = {}
     for node in nodes:
-        for what in totals:
-            for name, amount in (node.get("status", {}).get(what) or {}).items():
-                if _RESOURCES.fullmatch(name):
-                    totals[what] = (totals[what] or 0) + int(amount)
-    return Counts(totals["capacity"], totals["allocatable"])
+        capacities, allocatables = (node.get("status", {}).get(what) or {} for what in ("capacity", "allocatable"))
+        for name in (name for name in {**capacities, **allocatables} if _RESOURCES.fullmatch(name)):
+            capacity, allocatable = resources.get(name, (0, 0))
+            resources[name] = (capacity + int(capacities.get(name, 0)), allocatable + int(allocatables.get(name, 0)))
+    counted = [amounts for amounts in resources.values() if amounts[1]] or list(resources.values())
+    if not counted:
+        return Counts(None, None)
+    return Counts(sum(capacity for capacity, _allocatable in counted), sum(allocatable for _capacity, allocatable in counted), resources)
+
+
+def on_wsl(node: Json) -> bool:
+    """Its kernel is Microsoft's, as `uname -r` shows it in WSL2; containers have no kernel of their own."""
+    return "microsoft" in str(node.get("status", {}).get("nodeInfo", {}).get("kernelVersion", "")).lower()
+
+
+def of_minikube(node: Json) -> bool:
+    """minikube labels its nodes; with the docker driver they are containers of the machine that minikube runs on."""
+    return "minikube.k8s.io/name" in (node["metadata"].get("labels") or {})
 
 
 def node_ready(node: Json) -> bool:
@@ -129,6 +147,17 @@ class Provider:
             return False
         outdated = int(status["observedGeneration"]) < int(self.body["metadata"].get("generation", 0))
         return outdated or int(status.get("updatedNumberScheduled", 0)) < self.desired
+
+    @property
+    def sharing(self) -> Sharing | None:
+        """By its own words, else by what its kind can do; None: it does not say. minikube's addon has no setting for it."""
+        said = in_log(self.log)
+        if said is not None or self.origin not in (ADDON, "deprecated_addon"):
+            return said
+        spec = self.body.get("spec") or {}
+        container = plugin_container((spec.get("template") or {}).get("spec") or spec) or {}
+        configured = any(entry.get("name") in ("CONFIG_FILE", "MIG_STRATEGY") for entry in container.get("env") or []) or container.get("args")
+        return None if configured else Sharing()
 
     def told(self) -> str:
         where = f"{self.namespace}/{self.name}" if self.namespace else self.name
@@ -292,46 +321,8 @@ def _last_line(text: str) -> str:
     return lines[-1] if lines else ""
 
 
-def manifest(image: str) -> dict[str, t.Any]:
-    """The collection's own DaemonSet, after NVIDIA's static manifest but under a name that collides with nobody's.
-
-    FAIL_ON_INIT_ERROR stays true: a plugin that exits is restarted by the kubelet and so tries again, one that waits does not.
-    """
-    container = {
-        "name": "nvidia-device-plugin-ctr",
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "env": [{"name": "FAIL_ON_INIT_ERROR", "value": "true"}],
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-        "volumeMounts": [{"name": "kubelet-device-plugins-dir", "mountPath": "/var/lib/kubelet/device-plugins"}],
-    }
-    pod = {
-        "priorityClassName": "system-node-critical",
-        "tolerations": [{"key": RESOURCE, "operator": "Exists", "effect": "NoSchedule"}],
-        "containers": [container],
-        "volumes": [{"name": "kubelet-device-plugins-dir", "hostPath": {"path": "/var/lib/kubelet/device-plugins", "type": "Directory"}}],
-    }
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "DaemonSet",
-        "metadata": {"name": OWN_NAME, "namespace": OWN_NAMESPACE, "labels": dict(OWN_LABELS)},
-        "spec": {
-            "selector": {"matchLabels": {"app.kubernetes.io/name": OWN_NAME}},
-            "updateStrategy": {"type": "RollingUpdate"},
-            "template": {"metadata": {"labels": dict(OWN_LABELS)}, "spec": pod},
-        },
-    }
-
-
-def is_ours(body: Json) -> bool:
-    return (body["metadata"].get("labels") or {}).get(MANAGED_BY) == OWN_LABELS[MANAGED_BY]
-
-
-def managed_part(body: Json | None) -> dict[str, t.Any]:
-    """What a comparison may look at: never resourceVersion, generation or managedFields, which controllers and the server rewrite."""
-    if body is None:
-        return {}
-    return {"labels": dict(body["metadata"].get("labels") or {}), "spec": dict(body.get("spec") or {})}
+# Since this release the plugin offers one device on WSL2, however many GPUs there are.
+ONE_DEVICE_SINCE = (0, 19, 1)
 
 
 @dataclass
@@ -342,6 +333,8 @@ class View:
     providers: list[Provider]
     diagnoses: list[Diagnosis]
     nodes_ready: bool = True
+    wsl: bool = False
+    minikube: bool = False
 
     @property
     def own(self) -> Provider | None:
@@ -360,66 +353,19 @@ class View:
         working = [provider for provider in self.others if self.diagnosis(provider).registered]
         return next(iter([*working, *([self.own] if self.own else []), *self.others]), None)
 
+    def one_device(self, provider: Provider) -> bool:
+        """Whether this provider knows one device, however many GPUs there are; an image by digest alone counts as a current one."""
+        return self.wsl and (not provider.version or version_key(provider.version) >= ONE_DEVICE_SINCE)
 
-# What is to be done.
-NOTHING = "nothing"
-DEPLOY = "deploy"
-WITHDRAW = "withdraw"
-RECREATE = "recreate"
-SETTLE = "settle"
-REFUSE = "refuse"
-BROKEN = "broken"
+    def serves(self, provider: Provider, wanted: Sharing | None) -> bool:
+        """Whether pods can be given GPUs, and in the way that is declared, if any is."""
+        return self.counts.usable and (wanted is None or wanted.met_by(self.counts.offered, self.one_device(provider)))
 
 
-@dataclass(frozen=True)
-class Decision:
-    """The next thing to do about a view; `settle` means: wait, then look again."""
-
-    action: str
-    provider: Provider | None = None
-    why: str = ""
-
-
-# How long has been waited already: what is missing may still come by itself; what is starting may still become ready; nothing more is expected.
-GRACE = "grace"
-PATIENCE = "patience"
-OVER = "over"
-
-
-def decide(view: View, repair: bool = True, phase: str = PATIENCE) -> Decision:
-    """The next step towards exactly one working provider."""
-    own, others = view.own, view.others
-    if len(others) > 1:
-        return Decision(REFUSE, None, "several providers")
-    if others and own:
-        return _decide_between(view, own, others[0], repair, phase)
-    provider = own or (others[0] if others else None)
-    if provider is None:
-        return Decision(SETTLE if phase == GRACE else DEPLOY, None, "nothing in the cluster offers GPUs")
-    return _decide_one(view, provider, repair, phase)
-
-
-def _decide_between(view: View, own: Provider, other: Provider, repair: bool, phase: str) -> Decision:
-    diagnosis = view.diagnosis(other)
-    if diagnosis.registered:
-        return Decision(WITHDRAW, other, f"{other.told()} works")
-    if diagnosis.starting and phase == GRACE:
-        return Decision(SETTLE, other, f"{other.told()} is starting")
-    return _decide_one(view, own, repair, phase)
-
-
-def _decide_one(view: View, provider: Provider, repair: bool, phase: str) -> Decision:
-    diagnosis = view.diagnosis(provider)
-    if provider.origin == FALLBACK and provider.replacing and diagnosis.entry is None and phase != OVER:
-        # The GPUs are still the old pod's; whether the new one offers any is not known yet.
-        return Decision(SETTLE, provider, f"{provider.told()} is being replaced")
-    if view.counts.usable or provider.origin == DRA:
-        return Decision(NOTHING, provider)
-    if diagnosis.starting:
-        return Decision(BROKEN if phase == OVER else SETTLE, provider, f"{provider.told()} is starting")
-    if phase == GRACE and not diagnosis.final:
-        # After a restart of node or kubelet a plugin looks Ready seconds before its GPUs are allocatable again; a pull may succeed at the next try.
-        return Decision(SETTLE, provider, diagnosis.symptom or f"{provider.told()} runs, no GPU is allocatable yet")
-    if repair and (diagnosis.entry is None or diagnosis.repairable):
-        return Decision(RECREATE, provider, diagnosis.symptom or view.counts.told())
-    return Decision(BROKEN, provider, diagnosis.symptom)
+def shares_otherwise(provider: Provider, wanted: Sharing | None) -> bool:
+    """Whether somebody else's plugin is known to share in another way than is declared."""
+    if wanted is None:
+        return False
+    if provider.origin == DRA:
+        return wanted != Sharing()
+    return provider.sharing is not None and provider.sharing != wanted

@@ -8,10 +8,12 @@ Note that this module util is PRIVATE to the collection.
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _kube
 from ansible_collections.gpudev.workstation.plugins.module_utils._device_plugin import (
+    ADDON,
     CATALOGUE,
     DRA,
     NONE,
@@ -24,9 +26,13 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._device_plugin 
     find_providers,
     gpu_counts,
     node_ready,
+    of_minikube,
+    on_wsl,
+    shares_otherwise,
 )
 from ansible_collections.gpudev.workstation.plugins.module_utils._kube import Api, KubeError, Readiness
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import BROKEN, OK, UNKNOWN, UNREACHABLE, Finding, Layer
+from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_sharing import MIG, Sharing
 from ansible_collections.gpudev.workstation.plugins.module_utils._wait import DeadlinePassed
 
 LAYER = "device_plugin"
@@ -48,7 +54,14 @@ def look(kube: Api) -> View:
     providers = find_providers(kube.find("DaemonSet"), kube.find("Pod"), _slices(kube))
     for provider in providers:
         _hear(kube, provider)
-    return View(gpu_counts(nodes), providers, [diagnose(provider) for provider in providers], any(node_ready(node) for node in nodes))
+    return View(
+        counts=gpu_counts(nodes),
+        providers=providers,
+        diagnoses=[diagnose(provider) for provider in providers],
+        nodes_ready=any(node_ready(node) for node in nodes),
+        wsl=any(on_wsl(node) for node in nodes),
+        minikube=bool(nodes) and all(of_minikube(node) for node in nodes),
+    )
 
 
 def _slices(kube: Api) -> list[dict[str, t.Any]]:
@@ -88,11 +101,13 @@ def facts_of(view: View) -> dict[str, t.Any]:
         "version": active.version if active else "",
         "capacity": view.counts.capacity or 0,
         "allocatable": view.counts.allocatable or 0,
+        "resources": {name: {"capacity": capacity, "allocatable": allocatable} for name, (capacity, allocatable) in view.counts.resources.items()},
+        "sharing": active.sharing.told() if active and active.sharing else "",
     }
 
 
-def layer_of(view: View, context: str, waited: float = 0) -> Layer:
-    """The verdict on what was seen: exactly one provider, and a GPU that is allocatable."""
+def layer_of(view: View, context: str, waited: float = 0, wanted: Sharing | None = None) -> Layer:
+    """The verdict on what was seen: exactly one provider, and a GPU that is allocatable, in the way that is declared."""
     details: dict[str, t.Any] = {"context": context, "seconds": f"{waited:.0f}", "capacity": view.counts.capacity or 0}
     if not view.providers:
         return _layer(
@@ -103,19 +118,37 @@ def layer_of(view: View, context: str, waited: float = 0) -> Layer:
         finding = CATALOGUE["PLUGIN-TWO-001"].finding(names, count=len(view.providers), providers=names, **details)
         return _layer(view, BROKEN, f"{len(view.providers)} providers on one node", [finding])
     active = view.active or view.providers[0]
-    diagnosis = view.diagnosis(active)
     beside = _beside(view, details)
+    for other in view.others:
+        if wanted is not None and shares_otherwise(other, wanted):
+            return _layer(view, BROKEN, f"{other.told()} is there, {wanted.told()} is declared", [_shared_otherwise(other, wanted, details), *beside])
     if active.origin == DRA:
         return _layer(view, OK, f"offered by {active.told()}", [CATALOGUE["PLUGIN-DRA-001"].finding(active.name, **details), *beside])
     if view.counts.usable and not view.nodes_ready:
         return _layer(view, BROKEN, f"{view.counts.told()}, but no node is Ready", [*_node(view, details), *beside])
-    if view.counts.usable:
+    if view.serves(active, wanted):
         return _layer(view, OK, f"{view.counts.told()}, offered by {active.told()}", beside)
+    return _failing(view, active, wanted, details, beside)
+
+
+def _failing(view: View, active: Provider, wanted: Sharing | None, details: dict[str, t.Any], beside: list[Finding]) -> Layer:
+    """There is a provider, and no GPU, or not in the way that is declared."""
+    diagnosis = view.diagnosis(active)
     if diagnosis.starting:
         finding = CATALOGUE["PLUGIN-STARTING-001"].finding(view.counts.told(), **details)
         return _layer(view, UNKNOWN, f"{active.told()} is still starting", [finding, *_node(view, details), *beside])
+    if view.counts.usable and wanted is not None:
+        code = "PLUGIN-SHARE-004" if wanted.mode == MIG else "PLUGIN-SHARE-007"
+        finding = CATALOGUE[code].finding(view.counts.told(), wanted=wanted.told(), **details)
+        return _layer(view, BROKEN, f"{view.counts.told()}, {wanted.told()} is declared", [finding, *beside])
     finding = _failure(diagnosis, view.counts, active, details)
     return _layer(view, BROKEN, f"{view.counts.told()}, though there is {active.told()}", [finding, *_node(view, details), *beside])
+
+
+def _shared_otherwise(other: Provider, wanted: Sharing, details: dict[str, t.Any]) -> Finding:
+    code = "PLUGIN-SHARE-005" if other.origin in (ADDON, "deprecated_addon") else "PLUGIN-SHARE-006"
+    seen = other.sharing.told() if other.sharing else "shares in its own way"
+    return CATALOGUE[code].finding(f"{other.told()}: {seen}", provider=other.told(), wanted=wanted.told(), **details)
 
 
 def _layer(view: View, status: str, summary: str, findings: list[Finding]) -> Layer:
@@ -147,7 +180,9 @@ def _beside(view: View, details: dict[str, t.Any]) -> list[Finding]:
 def layer_of_error(error: KubeError, context: str) -> Layer:
     """A cluster that cannot be asked, or that refused."""
     entry = CATALOGUE[_ERROR_CODES.get(error.kind, "PLUGIN-API-008")]
-    return Layer(LAYER, entry.status or BROKEN, str(error), {}, [entry.finding(error.text or str(error), context=context)])
+    right = re.search(r'cannot (\w+) resource "([^"]+)"(?: in API group "([^"]*)")?', error.text)
+    verb, resource = (right.group(1), ".".join(part for part in right.groups()[1:] if part)) if right else ("see", "what was seen")
+    return Layer(LAYER, entry.status or BROKEN, str(error), {}, [entry.finding(error.text or str(error), context=context, verb=verb, resource=resource)])
 
 
 def layer_of_deadline(passed: DeadlinePassed, context: str) -> Layer:

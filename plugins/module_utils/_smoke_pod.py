@@ -14,15 +14,10 @@ from dataclasses import dataclass
 
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import Catalogue, Entry
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_plugin import POD_ENTRIES
-from ansible_collections.gpudev.workstation.plugins.module_utils._device_plugin import (
-    MANAGED_BY,
-    OWN_LABELS,
-    RESOURCE,
-    container_state,
-    gpu_counts,
-    warnings_of,
-)
+from ansible_collections.gpudev.workstation.plugins.module_utils._device_plugin import container_state, gpu_counts, warnings_of
 from ansible_collections.gpudev.workstation.plugins.module_utils._nvidia_smi import QUERY, Gpu, parse_list, parse_query, parse_summary
+from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_objects import MANAGED_BY, OWN_LABELS
+from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_sharing import RESOURCE
 
 CATALOGUE = Catalogue(POD_ENTRIES)
 NAME = "gpudev-smoke-test"

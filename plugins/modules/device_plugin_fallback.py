@@ -19,6 +19,7 @@ description:
     with its own field manager and labels. It is never put beside another provider.
   - Where the collection's own plugin stands beside another one that works, it is withdrawn, and the pod of the other one is recreated, because a plugin
     that lost its registration does not register again.
+  - Where O(sharing) is declared, what the platform cannot do is refused before anything is touched, and so is another provider that shares otherwise.
   - Only objects with the label C(app.kubernetes.io/managed-by=gpudev.workstation) are changed or deleted, but for a provider's pod under O(repair).
 extends_documentation_fragment:
   - gpudev.workstation._attributes
@@ -68,6 +69,44 @@ options:
       - The provider's DaemonSet is left alone.
     type: bool
     default: true
+  runtime_class:
+    description:
+      - The RuntimeClass of the collection's own plugin pod.
+      - V(auto) uses the RuntimeClass C(nvidia) where the cluster has one, and else relies on the node's default runtime, as minikube sets it with C(--gpus).
+      - Empty never uses one. Any other value has to exist.
+    type: str
+    default: auto
+  sharing:
+    description:
+      - How a GPU is shared among pods. Left out, the collection's own plugin gives each GPU to one pod, and other providers are taken as they are.
+      - What minikube's addon, which has no such setting, cannot do is refused as long as the addon is enabled.
+    type: dict
+    suboptions:
+      mode:
+        description:
+          - V(exclusive) gives each GPU to one pod at a time.
+          - V(time_slicing) lets O(sharing.replicas) pods use one GPU in turns. Memory is neither divided nor protected.
+          - V(mig) offers the MIG instances that exist; none are made. Not on WSL2, and not on consumer GPUs.
+          - V(mps) is refused with the reason; it needs the helm route, role P(gpudev.workstation.gpu_operator#role).
+        type: str
+        choices: [exclusive, time_slicing, mig, mps]
+        required: true
+      replicas:
+        description: How many pods share one GPU; at least 2. For V(time_slicing) only.
+        type: int
+      rename:
+        description: Offer the slices as C(nvidia.com/gpu.shared), so that nobody takes one for a whole GPU. For V(time_slicing) only.
+        type: bool
+        default: false
+      fail_requests_greater_than_one:
+        description: Refuse pods that ask for more than one slice, because two slices give no more than one. For V(time_slicing) only.
+        type: bool
+        default: true
+      strategy:
+        description:
+          - V(single) offers instances that are all alike as C(nvidia.com/gpu); V(mixed) offers them as C(nvidia.com/mig-1g.5gb) and so on. For V(mig) only.
+        type: str
+        choices: [single, mixed]
 seealso:
   - module: gpudev.workstation.gpu_smoke_test
   - module: gpudev.workstation.gpu_chain_info
@@ -83,6 +122,13 @@ EXAMPLES = r"""
     context: minikube
     grace: 90
     repair: false
+
+- name: Let four pods share the GPU
+  gpudev.workstation.device_plugin_fallback:
+    context: minikube
+    sharing:
+      mode: time_slicing
+      replicas: 4
 
 - name: Take the collection's own device plugin away
   gpudev.workstation.device_plugin_fallback:
@@ -117,6 +163,26 @@ allocatable:
   returned: when the cluster could be looked at
   type: int
   sample: 1
+resources:
+  description: Capacity and allocatable of every resource that an NVIDIA plugin gave the nodes. A name that was given up stays for minutes with 0 allocatable.
+  returned: when the cluster could be looked at
+  type: dict
+  sample:
+    nvidia.com/gpu:
+      capacity: 1
+      allocatable: 1
+sharing:
+  description: How the provider shares its GPUs, as it says itself; empty when it does not say.
+  returned: when the cluster could be looked at
+  type: str
+  sample: time-slicing with 4 replicas
+timings:
+  description: Seconds until the API server was ready, and until the verdict.
+  returned: when the cluster could be looked at
+  type: dict
+  sample:
+    api_ready: 0.1
+    verdict: 7.4
 capacity:
   description: GPUs that the node knows, healthy or not.
   returned: when the cluster could be looked at
@@ -142,213 +208,30 @@ actions:
     - apply DaemonSet kube-system/gpudev-device-plugin
 """
 
-import time
-import typing as t
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gpudev.workstation.plugins.module_utils import _device_plugin as plugin
 from ansible_collections.gpudev.workstation.plugins.module_utils._kube import (
-    CONFIG,
     DEFAULT_CONTEXT,
     DEFAULT_KUBECONFIG,
-    UNREACHABLE,
-    Api,
     KubeError,
     client_missing,
     connect,
     require_client,
-    wait_for,
-    wait_ready,
 )
-from ansible_collections.gpudev.workstation.plugins.module_utils._layers import (
-    BROKEN,
-    CHANGED,
-    DRIFT,
-    NOT_APPLICABLE,
-    OK,
-    Layer,
-    skipped,
-)
-from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_view import LAYER, facts_of, layer_of, layer_of_deadline, layer_of_error, look
+from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_fallback import cannot_look_yet, converge
+from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_objects import DEFAULT_IMAGE
+from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_sharing import MODES, problems
+from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_view import layer_of_error
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import conclude, result
-from ansible_collections.gpudev.workstation.plugins.module_utils._wait import DeadlinePassed
+from ansible_collections.gpudev.workstation.plugins.module_utils._runner import LocalRunner
 
-# How long the pods of a deleted DaemonSet may take to end; the plugin has nothing to finish.
-GONE_SECONDS = 60.0
-
-
-class Fallback:
-    """Brings one cluster to exactly one working provider, or predicts how."""
-
-    def __init__(self, kube: Api, params: dict[str, t.Any], check_mode: bool, every: float = 1.0) -> None:
-        self.kube = kube
-        self.image: str = params["image"]
-        self.grace: float = params["grace"]
-        self.ready_timeout: float = params["ready_timeout"]
-        self.repair: bool = params["repair"]
-        self.context: str = params["context"]
-        self.check_mode = check_mode
-        self.every = every
-        self.actions: list[str] = []
-        self.repairs: list[str] = []
-        self.before: dict[str, t.Any] = {}
-        self.after: dict[str, t.Any] = {}
-        # Nothing is waited for in check mode, so what is not there now is taken as not coming.
-        self.phase = plugin.PATIENCE if check_mode else plugin.GRACE
-
-    def present(self) -> Layer:
-        started = time.monotonic()
-        refused = self._keep_own_as_declared()
-        view = look(self.kube)
-        if refused is None:
-            refused, view = self._reach(view)
-        return refused or self._verdict(layer_of(view, self.context, time.monotonic() - started))
-
-    def _reach(self, view: plugin.View) -> tuple[Layer | None, plugin.View]:
-        """Decide, act or wait, look again, until nothing is left to do; a refusal ends it."""
-        while True:
-            decision = self._decide(view)
-            if decision.action in (plugin.NOTHING, plugin.REFUSE, plugin.BROKEN):
-                return None, view
-            if decision.action == plugin.SETTLE:
-                if self.check_mode:
-                    return None, view
-                self._settle()
-            else:
-                refused = self._act(decision)
-                if refused is not None or self.check_mode:
-                    return refused, view
-            view = look(self.kube)
-
-    def _decide(self, view: plugin.View) -> plugin.Decision:
-        return plugin.decide(view, self.repair and not self.repairs, self.phase)
-
-    def _settle(self) -> None:
-        """Watch until there is something else to do than to wait, or this phase of waiting is over."""
-        seconds = self.grace if self.phase == plugin.GRACE else self.ready_timeout
-        try:
-            wait_for(
-                "a device plugin that offers a GPU",
-                lambda: look(self.kube),
-                lambda view: self._decide(view).action != plugin.SETTLE,
-                seconds,
-                self.every,
-            )
-        except DeadlinePassed as passed:
-            if isinstance(passed.last, KubeError):
-                raise passed.last from passed
-            self.phase = plugin.PATIENCE if self.phase == plugin.GRACE else plugin.OVER
-
-    def absent(self) -> Layer:
-        own = self.kube.get("DaemonSet", plugin.OWN_NAME, plugin.OWN_NAMESPACE)
-        if own is not None and plugin.is_ours(own):
-            self._withdraw(own)
-        view = look(self.kube)
-        others = [provider for provider in view.others if provider.kind != "ResourceSlice"]
-        if self.actions and others:
-            self._recreate_pods(others[0])
-            self.repairs.append("the collection's own device plugin was withdrawn")
-            if not self.check_mode:
-                _refused, view = self._reach(look(self.kube))
-        if others:
-            return self._verdict(layer_of(view, self.context))
-        return self._verdict(Layer(LAYER, NOT_APPLICABLE, "the collection's own device plugin is absent, as declared", facts_of(view)))
-
-    def _act(self, decision: plugin.Decision) -> Layer | None:
-        self.phase = plugin.PATIENCE if self.check_mode else plugin.GRACE
-        if decision.action == plugin.DEPLOY:
-            return self._deploy()
-        if decision.provider is not None and decision.action == plugin.WITHDRAW:
-            own = self.kube.get("DaemonSet", plugin.OWN_NAME, plugin.OWN_NAMESPACE)
-            if own is not None:
-                self._withdraw(own)
-        if decision.provider is not None:
-            self._recreate_pods(decision.provider)
-            self.repairs.append(decision.why)
-        return None
-
-    def _keep_own_as_declared(self) -> Layer | None:
-        """An own DaemonSet that stands alone is brought to the declared image; the comparison is the server's, by dry run."""
-        live = self.kube.get("DaemonSet", plugin.OWN_NAME, plugin.OWN_NAMESPACE)
-        if live is None:
-            return None
-        if not plugin.is_ours(live):
-            return _not_ours()
-        self.before = plugin.managed_part(live)
-        self.after = self.before
-        if look(self.kube).others:
-            return None
-        wanted = plugin.manifest(self.image)
-        if plugin.managed_part(self.kube.apply(wanted, dry_run=True)) != self.before:
-            self._apply(wanted)
-        return None
-
-    def _deploy(self) -> Layer | None:
-        live = self.kube.get("DaemonSet", plugin.OWN_NAME, plugin.OWN_NAMESPACE)
-        if live is not None and not plugin.is_ours(live):
-            return _not_ours()
-        self._apply(plugin.manifest(self.image))
-        return None
-
-    def _apply(self, wanted: dict[str, t.Any]) -> None:
-        self.after = plugin.managed_part(self.kube.apply(wanted, dry_run=self.check_mode))
-        self.actions.append(f"apply DaemonSet {plugin.OWN_NAMESPACE}/{plugin.OWN_NAME}")
-
-    def _withdraw(self, own: dict[str, t.Any]) -> None:
-        """Also waits for its pods to end: a plugin that ends later takes the survivor's registration with it."""
-        self.before, self.after = plugin.managed_part(own), {}
-        self.kube.delete("DaemonSet", plugin.OWN_NAME, plugin.OWN_NAMESPACE, dry_run=self.check_mode)
-        self.actions.append(f"delete DaemonSet {plugin.OWN_NAMESPACE}/{plugin.OWN_NAME}")
-        if not self.check_mode:
-            wait_for("the end of the collection's own plugin pod", self._own_pods, lambda found: not found, GONE_SECONDS, self.every)
-
-    def _own_pods(self) -> list[dict[str, t.Any]]:
-        return self.kube.find("Pod", plugin.OWN_NAMESPACE, labels=f"app.kubernetes.io/name={plugin.OWN_NAME}")
-
-    def _recreate_pods(self, provider: plugin.Provider) -> None:
-        for pod in provider.pods:
-            name = pod["metadata"]["name"]
-            self.kube.delete("Pod", name, provider.namespace, dry_run=self.check_mode)
-            self.actions.append(f"recreate Pod {provider.namespace}/{name}")
-
-    def _verdict(self, layer: Layer) -> Layer:
-        """The last look, and what led to it."""
-        if self.repairs and not self.check_mode:
-            layer.findings.append(plugin.CATALOGUE["PLUGIN-REPAIR-001"].finding(self.repairs[-1]))
-        if self.actions and self.check_mode and layer.status in (OK, BROKEN, NOT_APPLICABLE):
-            layer.status, layer.summary = DRIFT, f"would {', then '.join(self.actions)}: now {layer.summary}"
-        elif self.actions and layer.status in (OK, NOT_APPLICABLE):
-            layer.status, layer.summary = CHANGED, f"{layer.summary} (done: {', then '.join(self.actions)})"
-        return layer
-
-
-def _not_ours() -> Layer:
-    finding = plugin.CATALOGUE["PLUGIN-OWN-001"].finding(f"DaemonSet {plugin.OWN_NAMESPACE}/{plugin.OWN_NAME}", name=plugin.OWN_NAME)
-    return Layer(LAYER, BROKEN, "the name of the collection's own device plugin is taken", {}, [finding])
-
-
-def cannot_look_yet(params: dict[str, t.Any], check_mode: bool, error: KubeError | None = None) -> Layer | None:
-    """In check mode, what earlier steps have not made yet is no failure."""
-    if not check_mode or not params["awaiting"] or (error is not None and error.kind not in (CONFIG, UNREACHABLE)):
-        return None
-    return skipped(LAYER, f"cannot be looked at yet: {', '.join(params['awaiting'])}")
-
-
-def converge(kube: Api, params: dict[str, t.Any], check_mode: bool, every: float = 1.0) -> dict[str, t.Any]:
-    """The whole task on a cluster that can be asked."""
-    patience = 0 if check_mode and params["awaiting"] else params["timeout"]
-    fallback = Fallback(kube, params, check_mode, every)
-    try:
-        wait_ready(kube, patience, every)
-        layer = fallback.present() if params["state"] == "present" else fallback.absent()
-    except DeadlinePassed as passed:
-        error = passed.last if isinstance(passed.last, KubeError) else None
-        layer = cannot_look_yet(params, check_mode, error) or layer_of_deadline(passed, params["context"])
-    except KubeError as error:
-        layer = cannot_look_yet(params, check_mode, error) or layer_of_error(error, params["context"])
-    diff = {"before": fallback.before, "after": fallback.after, "before_header": "device plugin", "after_header": "device plugin"}
-    return result([layer], bool(fallback.actions), check_mode, diff, awaiting=params["awaiting"], actions=fallback.actions, **layer.facts)
+SHARING = {
+    "mode": {"type": "str", "choices": list(MODES), "required": True},
+    "replicas": {"type": "int"},
+    "rename": {"type": "bool", "default": False},
+    "fail_requests_greater_than_one": {"type": "bool", "default": True},
+    "strategy": {"type": "str", "choices": ["single", "mixed"]},
+}
 
 
 def main() -> None:
@@ -357,16 +240,21 @@ def main() -> None:
             "kubeconfig": {"type": "path", "default": DEFAULT_KUBECONFIG},
             "context": {"type": "str", "default": DEFAULT_CONTEXT},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "image": {"type": "str", "default": plugin.DEFAULT_IMAGE},
+            "image": {"type": "str", "default": DEFAULT_IMAGE},
             "grace": {"type": "int", "default": 30},
             "timeout": {"type": "int", "default": 120},
             "ready_timeout": {"type": "int", "default": 300},
             "repair": {"type": "bool", "default": True},
+            "runtime_class": {"type": "str", "default": "auto"},
+            "sharing": {"type": "dict", "options": SHARING},
             "awaiting": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
     params = module.params
+    wrong = problems(params["sharing"])
+    if wrong:
+        module.fail_json(msg="Refused before anything was touched: " + ". ".join(wrong))
     early = cannot_look_yet(params, module.check_mode)
     if early is not None and client_missing():
         conclude(module, result([early], False, True))
@@ -376,7 +264,7 @@ def main() -> None:
     except KubeError as error:
         layer = cannot_look_yet(params, module.check_mode, error) or layer_of_error(error, params["context"])
         conclude(module, result([layer], False, module.check_mode))
-    conclude(module, converge(kube, params, module.check_mode))
+    conclude(module, converge(kube, params, module.check_mode, LocalRunner()))
 
 
 if __name__ == "__main__":

@@ -14,16 +14,17 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.gpudev.workstation.plugins.module_utils import _device_plugin as plugin
+from ansible_collections.gpudev.workstation.plugins.module_utils import _plugin_objects as objects
 from ansible_collections.gpudev.workstation.plugins.module_utils import _smoke_pod as smoke
 from ansible_collections.gpudev.workstation.plugins.module_utils._kube import Kube, connect, wait_for
+from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_fallback import converge
+from ansible_collections.gpudev.workstation.plugins.module_utils._runner import LocalRunner
 from ansible_collections.gpudev.workstation.plugins.module_utils._smoke_test import smoke_test
-from ansible_collections.gpudev.workstation.plugins.modules.device_plugin_fallback import converge
 from tests.simstation.kube import Cluster
 from tests.simstation.scenarios import document
 from tests.simstation.station import Station
 
-OWN = ("DaemonSet", plugin.OWN_NAME, plugin.OWN_NAMESPACE)
+OWN = ("DaemonSet", objects.OWN_NAME, objects.OWN_NAMESPACE)
 ADDON = ("DaemonSet", "nvidia-device-plugin-daemonset", "kube-system")
 CUDA = "nvcr.io/nvidia/cuda:12.8.1-base-ubuntu24.04"
 
@@ -55,8 +56,8 @@ class Bench:
 
     def fallback(self, check_mode: bool = False, **params: Any) -> dict[str, Any]:
         waits = {"grace": 2, "timeout": 20, "ready_timeout": 20}
-        defaults = {"state": "present", "image": plugin.DEFAULT_IMAGE, "repair": True, "context": "minikube", "awaiting": [], **waits}
-        return converge(self.kube, {**defaults, **params}, check_mode, 0.1)
+        defaults = {"state": "present", "image": objects.DEFAULT_IMAGE, "repair": True, "context": "minikube", "awaiting": [], **waits}
+        return converge(self.kube, {**defaults, **params}, check_mode, LocalRunner(), 0.1)
 
     def smoke(self, **params: Any) -> tuple[Any, dict[str, Any]]:
         defaults = {"namespace": "default", "image": CUDA, "timeout": 20, "context": "minikube", "expected": {}}

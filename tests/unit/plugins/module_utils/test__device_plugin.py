@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _device_plugin as plugin
+from ansible_collections.gpudev.workstation.plugins.module_utils import _plugin_decision as decision
+from ansible_collections.gpudev.workstation.plugins.module_utils import _plugin_objects as objects
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import Catalogue
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_plugin import ENTRIES
 from tests.unit.plugins.fake_cluster import FIXTURES, LOGS, recorded
@@ -232,16 +234,16 @@ def test_ready_daemonset_without_a_gpu_is_not_well() -> None:
 
 
 def test_own_manifest_collides_with_no_known_object_and_is_recognised_as_ours() -> None:
-    body = plugin.manifest(plugin.DEFAULT_IMAGE)
+    body = objects.manifest(objects.DEFAULT_IMAGE)
     assert (body["metadata"]["namespace"], body["metadata"]["name"]) == ("kube-system", "gpudev-device-plugin")
-    assert plugin.is_ours(body)
+    assert objects.is_ours(body)
     assert plugin.plugin_container(body["spec"]["template"]["spec"]) is not None
     selector = body["spec"]["selector"]["matchLabels"]
     assert selector.items() <= body["spec"]["template"]["metadata"]["labels"].items()
 
 
 def test_default_image_is_pinned_by_a_digest() -> None:
-    name, digest = plugin.DEFAULT_IMAGE.split("@sha256:")
+    name, digest = objects.DEFAULT_IMAGE.split("@sha256:")
     assert len(digest) == 64
     assert name.endswith(":v0.20.0")
 
@@ -269,41 +271,41 @@ GOOD, STARTING, LOST = plugin.Diagnosis(registered=True), plugin.Diagnosis(start
 FAILED = plugin.Diagnosis(plugin.CATALOGUE["PLUGIN-NVML-004"], "Not Supported")
 PULL = plugin.Diagnosis(plugin.CATALOGUE["PLUGIN-IMAGE-004"], "ImagePullBackOff")
 CONFIG = plugin.Diagnosis(plugin.CATALOGUE["PLUGIN-CONFIG-002"], "unable to load config")
-G, P, OVER = plugin.GRACE, plugin.PATIENCE, plugin.OVER
+G, P, OVER = decision.GRACE, decision.PATIENCE, decision.OVER
 
 DECISIONS = [
     # own, others, allocatable, repair, phase -> action
-    (None, [], None, True, G, plugin.SETTLE),
-    (None, [], None, True, P, plugin.DEPLOY),
-    (None, [], 1, True, P, plugin.DEPLOY),
-    (None, [GOOD], 1, True, G, plugin.NOTHING),
-    (None, [GOOD], 0, True, G, plugin.SETTLE),
-    (None, [LOST], 0, True, P, plugin.RECREATE),
-    (None, [LOST], 0, False, P, plugin.BROKEN),
-    (None, [FAILED], None, True, G, plugin.RECREATE),
-    (None, [FAILED], None, False, G, plugin.BROKEN),
-    (None, [STARTING], None, True, G, plugin.SETTLE),
-    (None, [STARTING], None, True, P, plugin.SETTLE),
-    (None, [STARTING], None, True, OVER, plugin.BROKEN),
-    (None, [PULL], None, True, G, plugin.SETTLE),
-    (None, [PULL], None, True, P, plugin.BROKEN),
-    (None, [CONFIG], None, True, G, plugin.BROKEN),
-    (None, [GOOD, GOOD], 1, True, G, plugin.REFUSE),
-    (GOOD, [], 1, True, G, plugin.NOTHING),
-    (FAILED, [], None, True, G, plugin.RECREATE),
-    (GOOD, [GOOD], 1, True, G, plugin.WITHDRAW),
-    (GOOD, [LOST], 1, True, P, plugin.WITHDRAW),
-    (GOOD, [FAILED], 1, True, G, plugin.NOTHING),
-    (GOOD, [PULL], 1, True, P, plugin.NOTHING),
-    (GOOD, [STARTING], 1, True, G, plugin.SETTLE),
-    (GOOD, [STARTING], 1, True, P, plugin.NOTHING),
-    (GOOD, [GOOD, GOOD], 1, True, P, plugin.REFUSE),
+    (None, [], None, True, G, decision.SETTLE),
+    (None, [], None, True, P, decision.DEPLOY),
+    (None, [], 1, True, P, decision.DEPLOY),
+    (None, [GOOD], 1, True, G, decision.NOTHING),
+    (None, [GOOD], 0, True, G, decision.SETTLE),
+    (None, [LOST], 0, True, P, decision.RECREATE),
+    (None, [LOST], 0, False, P, decision.BROKEN),
+    (None, [FAILED], None, True, G, decision.RECREATE),
+    (None, [FAILED], None, False, G, decision.BROKEN),
+    (None, [STARTING], None, True, G, decision.SETTLE),
+    (None, [STARTING], None, True, P, decision.SETTLE),
+    (None, [STARTING], None, True, OVER, decision.BROKEN),
+    (None, [PULL], None, True, G, decision.SETTLE),
+    (None, [PULL], None, True, P, decision.BROKEN),
+    (None, [CONFIG], None, True, G, decision.BROKEN),
+    (None, [GOOD, GOOD], 1, True, G, decision.REFUSE),
+    (GOOD, [], 1, True, G, decision.NOTHING),
+    (FAILED, [], None, True, G, decision.RECREATE),
+    (GOOD, [GOOD], 1, True, G, decision.WITHDRAW),
+    (GOOD, [LOST], 1, True, P, decision.WITHDRAW),
+    (GOOD, [FAILED], 1, True, G, decision.NOTHING),
+    (GOOD, [PULL], 1, True, P, decision.NOTHING),
+    (GOOD, [STARTING], 1, True, G, decision.SETTLE),
+    (GOOD, [STARTING], 1, True, P, decision.NOTHING),
+    (GOOD, [GOOD, GOOD], 1, True, P, decision.REFUSE),
 ]
 
 
 @pytest.mark.parametrize(("own", "others", "allocatable", "repair", "phase", "action"), DECISIONS)
 def test_decision_table(own: plugin.Diagnosis | None, others: list[plugin.Diagnosis], allocatable: int | None, repair: bool, phase: str, action: str) -> None:
-    providers = [plugin.Provider("fallback", "DaemonSet", "kube-system", plugin.OWN_NAME, NVIDIA)] if own else []
+    providers = [plugin.Provider("fallback", "DaemonSet", "kube-system", objects.OWN_NAME, NVIDIA)] if own else []
     providers += [plugin.Provider("addon", "DaemonSet", "x", f"other-{index}", NVIDIA) for index in range(len(others))]
     view = plugin.View(plugin.Counts(allocatable, allocatable), providers, [*([own] if own else []), *others])
-    assert plugin.decide(view, repair, phase).action == action
+    assert decision.decide(view, repair, phase).action == action

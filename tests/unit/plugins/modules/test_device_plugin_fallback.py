@@ -6,24 +6,36 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from ansible_collections.gpudev.workstation.plugins.module_utils import _device_plugin as plugin
+from ansible_collections.gpudev.workstation.plugins.module_utils import _plugin_objects as objects
 from ansible_collections.gpudev.workstation.plugins.module_utils._kube import UNREACHABLE, KubeError, Readiness
-from ansible_collections.gpudev.workstation.plugins.modules.device_plugin_fallback import converge
+from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_fallback import converge
+from ansible_collections.gpudev.workstation.plugins.module_utils._runner import Completed
 from tests.unit.plugins.fake_cluster import GOOD, NOT_SUPPORTED, FakeCluster, addon, plugin_pod, recorded
 
-OWN = plugin.OWN_NAME
+OWN = objects.OWN_NAME
 OWN_UID = f"uid-{OWN}"
 FAST = 0.001
 
 
-def run(cluster: FakeCluster, check_mode: bool = False, **params: Any) -> dict[str, Any]:
+class FakeRunner:
+    """A machine whose nvidia-smi says this, by its first argument; without it there is no nvidia-smi."""
+
+    def __init__(self, smi: dict[str, Completed] | None) -> None:
+        self.smi = smi or {}
+
+    def run(self, argv: Sequence[str], *_more: Any, **_options: Any) -> Completed:
+        return self.smi.get(argv[1].split("=")[0], Completed(tuple(argv), None, "", "", 0.0, missing=True))
+
+
+def run(cluster: FakeCluster, check_mode: bool = False, smi: dict[str, Completed] | None = None, **params: Any) -> dict[str, Any]:
     defaults = {
         "state": "present",
-        "image": plugin.DEFAULT_IMAGE,
+        "image": objects.DEFAULT_IMAGE,
         "grace": 0,
         "timeout": 0,
         "ready_timeout": 0,
@@ -31,7 +43,7 @@ def run(cluster: FakeCluster, check_mode: bool = False, **params: Any) -> dict[s
         "context": "gpu",
         "awaiting": [],
     }
-    return converge(cluster, {**defaults, **params}, check_mode, FAST)
+    return converge(cluster, {**defaults, **params}, check_mode, FakeRunner(smi), FAST)
 
 
 def layer(answer: dict[str, Any]) -> dict[str, Any]:
@@ -51,7 +63,7 @@ def own_comes_up(cluster: FakeCluster, body: dict[str, Any]) -> None:
 
 def with_own(node: str = "node_1_1") -> FakeCluster:
     cluster = FakeCluster(node)
-    cluster.apply(plugin.manifest(plugin.DEFAULT_IMAGE))
+    cluster.apply(objects.manifest(objects.DEFAULT_IMAGE))
     plugin_pod(cluster, OWN_UID, f"{OWN}-bbbbb", GOOD)
     cluster.changes.clear()
     return cluster
@@ -74,7 +86,7 @@ def test_absent_provider_is_replaced_by_our_own() -> None:
     assert (answer["changed"], answer["provider"], answer["allocatable"]) == (True, "fallback", 1)
     assert cluster.real_changes() == [("apply", "DaemonSet", OWN)]
     assert answer["diff"]["before"] == {}
-    assert answer["diff"]["after"]["spec"]["template"]["spec"]["containers"][0]["image"] == plugin.DEFAULT_IMAGE
+    assert answer["diff"]["after"]["spec"]["template"]["spec"]["containers"][0]["image"] == objects.DEFAULT_IMAGE
 
 
 def test_addon_that_comes_within_the_grace_period_makes_the_fallback_unnecessary() -> None:
@@ -111,14 +123,14 @@ def test_another_image_is_applied() -> None:
 def test_the_old_image_does_not_speak_for_the_new_one() -> None:
     """The controller takes the old pod away only after the apply has been answered; until then its GPU is still allocatable."""
     cluster = with_own()
-    body = cluster.objects[("DaemonSet", plugin.OWN_NAMESPACE, OWN)]
+    body = cluster.objects[("DaemonSet", objects.OWN_NAMESPACE, OWN)]
     body["status"] = {"observedGeneration": 1, "desiredNumberScheduled": 1}
 
     def replaced(here: FakeCluster) -> None:
         for key in [key for key in here.objects if key[0] == "Pod"]:
             del here.objects[key]
         plugin_pod(here, OWN_UID, f"{OWN}-ccccc", NOT_SUPPORTED)
-        here.objects[("DaemonSet", plugin.OWN_NAMESPACE, OWN)]["status"]["updatedNumberScheduled"] = 1
+        here.objects[("DaemonSet", objects.OWN_NAMESPACE, OWN)]["status"]["updatedNumberScheduled"] = 1
         here.gpus("node_1_0")
 
     cluster.then = [lambda here: None, lambda here: None, lambda here: None, replaced]
