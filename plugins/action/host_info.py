@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 from functools import partial
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _docker_desktop, _windows, _windows_driver, _windows_user, _wsl
 from ansible_collections.gpudev.workstation.plugins.module_utils._console import decoded
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer, Item
+from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Layer
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import result
 from ansible_collections.gpudev.workstation.plugins.module_utils._wait import DeadlinePassed, wait_until
+from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig_keys import WSLCONFIG
+from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig_plan import Host, inspected, stopping
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import Arguments, WindowsAction, ask_named
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation
 
@@ -61,10 +65,11 @@ class ActionModule(WindowsAction):
         desktop = _docker_desktop.docker_desktop(seen)
         release = _docker_desktop.release_findings(desktop, arguments["min_docker_desktop_version"], driver.driver_version)
         silent = _docker_desktop.silent_layer(desktop, user.wanted, bool(user.logged_on))
+        host = Host(windows.memory_mib, windows.logical_processors, windows.build, wsl.version, windows.policies)
         layers = [
             _windows.windows_layer(windows, user, arguments["min_build"]),
             _windows_driver.nvidia_driver_layer(driver, windows.is_windows_11, arguments["min_driver_version"]),
-            _wsl.wsl_layer(wsl, arguments["distribution"], user.connected, arguments["min_wsl_version"]),
+            _with_wslconfig(_wsl.wsl_layer(wsl, arguments["distribution"], user.connected, arguments["min_wsl_version"]), seen["wslconfig"], host),
             *([silent] if silent else []),
         ]
         facts = {
@@ -77,6 +82,15 @@ class ActionModule(WindowsAction):
         }
         told = result(layers, changed=False, check_mode=self.check_mode, read_only=True, workstation=facts)
         return {**told, "ansible_facts": {"workstation_user": user.wanted}}
+
+
+def _with_wslconfig(layer: Layer, answer: Answer, host: Host) -> Layer:
+    """The layer, with what WSL would say to the user's .wslconfig as it is."""
+    content, path = answer.content(), str((answer.value or {}).get("path") or _wsl.WSLCONFIG)
+    findings = inspected(content, WSLCONFIG, path, host) if content else []
+    stops = "" if layer.stops else stopping(findings)
+    summary = f"{layer.summary}; {path} keeps WSL from starting" if stops else layer.summary
+    return replace(layer, status=stops or layer.status, summary=summary, findings=[*layer.findings, *findings])
 
 
 def _wslconfig(answer: Answer, path: str) -> dict[str, t.Any]:

@@ -78,12 +78,13 @@ class Editor:
     def look(self) -> Seen:
         questions = {**_windows_user.questions(), "wslconfig": file(self.path)}
         questions["current_version"] = _windows.questions()["current_version"]
-        questions.update({name: item for name, item in _wsl.questions().items() if name in ("wsl_package", "wsl_vm")})
+        questions.update({name: item for name, item in _wsl.questions().items() if name in ("wsl_package", "wsl_policies", "wsl_vm")})
         return dict(zip(questions, self.workstation.ask(list(questions.values())), strict=True))
 
     def host(self, seen: Seen) -> Host:
+        policies = seen["wsl_policies"].values()
         if not self.arguments["validate"]:
-            return Host()
+            return Host(policies=policies)
         computer = next(iter(seen["computer"].rows()), {})
         memory, processors = self.arguments["host_memory_mib"], self.arguments["host_processors"]
         return Host(
@@ -91,6 +92,7 @@ class Editor:
             processors=processors or int(computer.get("NumberOfLogicalProcessors") or 0),
             build=int(seen["current_version"].values().get("CurrentBuildNumber") or 0),
             wsl_version=str(seen["wsl_package"].values().get("Version") or ""),
+            policies=policies,
         )
 
     def before(self, answer: Answer) -> bytes | None:

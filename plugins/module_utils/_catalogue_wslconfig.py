@@ -14,6 +14,8 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._layers import 
 _KEYS = "https://learn.microsoft.com/windows/wsl/wsl-config"
 _PARSER = "https://github.com/microsoft/WSL/blob/master/src/shared/configfile/configfile.cpp"
 
+_POLICIES = "https://github.com/microsoft/WSL/blob/master/src/windows/inc/wslpolicies.h"
+
 ENTRIES: tuple[Entry, ...] = (
     Entry(
         code="WSLCFG-001",
@@ -170,5 +172,24 @@ ENTRIES: tuple[Entry, ...] = (
         cause="{key} is {value}, which this host cannot give: WSL takes {limit} instead.",
         remedy="Write at most {limit}, and leave some for Windows.",
         reference=_KEYS,
+    ),
+    Entry(
+        code="WSLCFG-016",
+        layer="wsl",
+        status="blocked_by_policy",
+        cause="A policy of this computer keeps {key} out of force ({policy} is 0 under HKLM\\Software\\Policies\\WSL); nothing was changed.",
+        remedy="Have the policy changed by who manages this computer, or leave {key} out of the declaration.",
+        reference=_POLICIES,
+    ),
+    Entry(
+        code="WSLCFG-017",
+        layer="wsl",
+        status=None,
+        severity="warning",
+        wording="documented",
+        patterns=(r"is disabled by the computer policy",),
+        cause="{key} stands in the file and is not in force: a policy of this computer forbids it ({policy}).",
+        remedy="Have the policy changed by who manages this computer, or remove the key.",
+        reference=_POLICIES,
     ),
 )

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from ansible_collections.gpudev.workstation.plugins.module_utils import _wslconfig as text_of
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import Catalogue
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_wslconfig import ENTRIES
-from ansible_collections.gpudev.workstation.plugins.module_utils._layers import BROKEN, CHANGED, DRIFT, OK, Finding, Layer
+from ansible_collections.gpudev.workstation.plugins.module_utils._layers import BLOCKED_BY_POLICY, BROKEN, CHANGED, DRIFT, OK, Finding, Layer
 from ansible_collections.gpudev.workstation.plugins.module_utils._versions import older
 from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig_keys import (
     KINDS,
@@ -29,6 +29,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig_keys
     find_key,
     sections,
 )
+from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig_policies import forbidding
 
 CATALOGUE = Catalogue(ENTRIES)
 
@@ -53,6 +54,7 @@ class Host:
     processors: int = 0
     build: int = 0
     wsl_version: str = ""
+    policies: t.Mapping[str, t.Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,9 @@ def _declare(name: str, value: t.Any, kind: str, unknown_keys: str, host: Host, 
         return [fault]
     told.wishes.append(Wish(key.name, _plain(key, value)))
     told.findings += _too_new(key, host)
+    policy = forbidding(host.policies, key.name, _plain(key, value))
+    if policy:
+        told.findings.append(CATALOGUE["WSLCFG-016"].finding(f"{policy} = 0", key=key.name, policy=policy))
     return []
 
 
@@ -239,14 +244,29 @@ def _too_new(key: Key, host: Host) -> t.Iterator[Finding]:
 
 
 def plan(before: bytes | None, told: Declared, kind: str, path: str, host: Host | None = None) -> Plan:
-    """The content after all wishes, with what WSL would say to it. Raises text_of.Unreadable."""
+    """The content after all wishes, or as it was when a policy blocks one, with what WSL would say to it. Raises text_of.Unreadable."""
     text = text_of.decode(before or b"", kind)
-    for wish in told.wishes:
+    blocked = stopping(told.findings) == BLOCKED_BY_POLICY
+    for wish in [] if blocked else told.wishes:
         text = text_of.remove_key(text, wish.name, kind) if wish.value is None else text_of.set_key(text, wish.name, wish.value, kind)
-    content = text_of.encode(text, kind, before or b"")
+    content = (before or b"") if blocked else text_of.encode(text, kind, before or b"")
     parsed = text_of.parse(text, kind)
     findings = [*told.findings, *lint(parsed, kind, path, host or Host())]
     return Plan(before, content, parsed.values, findings)
+
+
+def inspected(content: bytes, kind: str, path: str, host: Host) -> list[Finding]:
+    """What is to be said of a file that nobody is about to change."""
+    try:
+        parsed = text_of.parse(text_of.decode(content, kind), kind)
+    except text_of.Unreadable as problem:
+        return [CATALOGUE["WSLCFG-009"].finding(f"{path}: {problem}")]
+    return list(lint(parsed, kind, path, host))
+
+
+def stopping(findings: t.Iterable[Finding]) -> str:
+    """The status with which a finding stops the layer, if one does."""
+    return next((str(CATALOGUE[finding.code].status) for finding in findings if CATALOGUE[finding.code].status), "")
 
 
 def lint(parsed: text_of.Parsed, kind: str, path: str, host: Host) -> t.Iterator[Finding]:
@@ -260,6 +280,10 @@ def lint(parsed: text_of.Parsed, kind: str, path: str, host: Host) -> t.Iterator
     for line in parsed.lines:
         yield from _damaged(line, kind)
     yield from _unfit(parsed.values, host)
+    for name, value in parsed.values.items():
+        policy = forbidding(host.policies, name, value)
+        if policy:
+            yield CATALOGUE["WSLCFG-017"].finding(f"{name} = {value}", key=name, policy=policy)
 
 
 def _damaged(line: text_of.Line, kind: str) -> t.Iterator[Finding]:
@@ -282,10 +306,10 @@ def _unfit(values: t.Mapping[str, t.Any], host: Host) -> t.Iterator[Finding]:
 
 
 def layer(made: Plan, kind: str, path: str, check_mode: bool, restart_required: bool) -> Layer:
-    broken = any(CATALOGUE[finding.code].status == BROKEN for finding in made.findings)
-    status = BROKEN if broken else OK if not made.changed else DRIFT if check_mode else CHANGED
+    status = stopping(made.findings) or (OK if not made.changed else DRIFT if check_mode else CHANGED)
     words = {
         BROKEN: f"{path} keeps WSL from starting",
+        BLOCKED_BY_POLICY: f"{path} is left as it is: a policy forbids what is declared",
         OK: f"{path} is as declared",
         DRIFT: f"{path} would be changed",
         CHANGED: f"{path} was changed",

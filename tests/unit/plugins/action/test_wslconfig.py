@@ -115,3 +115,20 @@ def test_a_file_changed_meanwhile_is_left_alone() -> None:
     with pytest.raises(AnsibleActionFail, match="another program changed it meanwhile"):
         run_action(ActionModule, FakeConnection(windows), MEMORY)
     assert windows.files[PATH][0] == b"theirs"
+
+
+def test_a_key_that_a_policy_forbids_is_said_and_nothing_is_written() -> None:
+    windows = with_file()
+    windows.registry["HKLM:\\SOFTWARE\\Policies\\WSL"] = {"AllowNetworkingModeUserSetting": 0}
+    wanted = {"settings": {"wsl2": {"memory": "16GB", "networkingMode": "mirrored"}}}
+    answer = run_action(ActionModule, FakeConnection(windows), wanted)
+    (told,) = answer["layers"]
+    assert (answer["failed"], told["status"], told["findings"][0]["code"]) == (True, "blocked_by_policy", "WSLCFG-016")
+    assert windows.written == []
+
+
+def test_a_value_that_the_policy_lets_pass_is_written() -> None:
+    windows = with_file()
+    windows.registry["HKLM:\\SOFTWARE\\Policies\\WSL"] = {"AllowNetworkingModeUserSetting": 0}
+    answer = run_action(ActionModule, FakeConnection(windows), {"settings": {"wsl2": {"networkingMode": "nat"}}})
+    assert (answer["changed"], answer["layers"][0]["status"]) == (True, "changed")

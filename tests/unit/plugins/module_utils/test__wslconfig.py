@@ -211,7 +211,7 @@ def without(values: Case, name: str) -> Case:
     return {key: value for key, value in values.items() if key != name}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=10_000, deadline=None)
 @given(FILES, KIND_AND_EDIT)
 def test_an_edit_shows_and_nothing_else_changes(file: str, kind_and_edit: tuple[str, tuple[str, Any]]) -> None:
     kind, (name, value) = kind_and_edit
@@ -227,7 +227,7 @@ def test_an_edit_shows_and_nothing_else_changes(file: str, kind_and_edit: tuple[
     assert set_key(after, name, value, kind) == after
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 @given(FILES, KIND_AND_EDIT)
 def test_a_removal_shows_and_nothing_else_changes(file: str, kind_and_edit: tuple[str, tuple[str, Any]]) -> None:
     kind, (name, _value) = kind_and_edit
@@ -240,7 +240,7 @@ def test_a_removal_shows_and_nothing_else_changes(file: str, kind_and_edit: tupl
     assert without(now.values, name) == without(was.values, name)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=2_000, deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(KINDS))
 def test_no_bytes_crash_the_parser_or_are_lost(data: bytes, kind: str) -> None:
     try:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig_keys import WSL_CONF, WSLCONFIG
-from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig_plan import Host, Refused, Wish, declared, layer, plan
+from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig_plan import Host, Refused, Wish, declared, inspected, layer, plan
+from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig_policies import forbidding
 
 HOST = Host(memory_mib=32768, processors=16, build=26100, wsl_version="2.6.3.0")
 PATH = "C:\\Users\\dev\\.wslconfig"
@@ -136,3 +137,25 @@ def test_wsl_conf_says_where_wsl_stops() -> None:
 def test_layer(text: bytes, check_mode: bool, status: str) -> None:
     made = plan(text, declared({"wsl2": {"memory": "8GB"}}, WSLCONFIG), WSLCONFIG, PATH)
     assert layer(made, WSLCONFIG, PATH, check_mode, False).status == status
+
+
+def test_a_file_that_nobody_changes_is_inspected() -> None:
+    host = Host(policies={"AllowKernelUserSetting": 0})
+    codes = [finding.code for finding in inspected(b"[wsl2]\nmemory=8gb\nkernel=C:\\\\k\n", WSLCONFIG, PATH, host)]
+    assert codes == ["WSLCFG-003", "WSLCFG-017"]
+    assert [finding.code for finding in inspected(b"\xfe\xff\x00a", WSLCONFIG, PATH, HOST)] == ["WSLCFG-009"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "policies", "told"),
+    [
+        ("wsl2.firewall", False, {"AllowFirewallUserSetting": 0}, "AllowFirewallUserSetting"),
+        ("wsl2.firewall", True, {"AllowFirewallUserSetting": 0}, ""),
+        ("wsl2.firewall", False, {"AllowFirewallUserSetting": 1}, ""),
+        ("wsl2.firewall", False, {}, ""),
+        ("wsl2.networkingMode", "Mirrored", {"AllowNetworkingModeUserSetting": 0, "DefaultNetworkingMode": 3}, ""),
+        ("wsl2.memory", "8GB", {"AllowKernelUserSetting": 0}, ""),
+    ],
+)
+def test_policies(name: str, value: Any, policies: dict[str, int], told: str) -> None:
+    assert forbidding(policies, name, value) == told
