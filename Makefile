@@ -94,6 +94,11 @@ test-molecule: setup-test ## The molecule scenario `default`
 	@echo "==> molecule"
 	@tests/molecule.sh
 
+.PHONY: test-docker
+test-docker: setup-test ## On a real Docker engine of the tests' own; needs root, docker.io and busybox-static (skipped without, with the reason)
+	@echo "==> tests on a real Docker engine"
+	@$(BIN)/python -m pytest -q -rs tests/docker
+
 .PHONY: test-extended
 test-extended: setup-test ## What takes too long for every run: millions of files, hundreds of stations, other people's tests
 	@echo "==> extended tests (this takes long; pytest names each one as it goes)"

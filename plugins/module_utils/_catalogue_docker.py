@@ -142,6 +142,15 @@ ENGINE: tuple[Entry, ...] = (
         reference=_DESKTOP_WSL,
     ),
     Entry(
+        code="DOCKER-014",
+        layer="docker",
+        status="unsupported",
+        versions="Docker Engine before 19.03",
+        cause="The Docker engine {version} is older than 19.03 and knows no --gpus.",
+        remedy="Update the engine; with Docker Desktop to 4.31.1 or newer.",
+        reference="https://docs.docker.com/engine/release-notes/19.03/",
+    ),
+    Entry(
         code="DOCKER-099",
         layer="docker",
         status="unknown",
@@ -497,6 +506,29 @@ GPU: tuple[Entry, ...] = (
         rows=("S1",),
     ),
     Entry(
+        code="DOCKER-GPU-052",
+        layer="docker_gpu",
+        cause="The container sees the GPU {found}, but name expects {wanted}.",
+        remedy="Choose the GPU with gpus (a device id), or correct the expected name; it is any part of the name that nvidia-smi -L lists.",
+        reference=_DESKTOP_GPU,
+    ),
+    Entry(
+        code="DOCKER-GPU-053",
+        layer="docker_gpu",
+        cause="A GPU has {found} MiB of memory, and min_memory_mib expects {wanted}.",
+        remedy="Choose a larger GPU with gpus (a device id), or lower min_memory_mib.",
+        reference=_DESKTOP_GPU,
+    ),
+    Entry(
+        code="DOCKER-GPU-054",
+        layer="docker_gpu",
+        status=None,
+        severity="warning",
+        cause="nvidia-smi does not tell the driver version or the memory of a GPU here, so that expectation could not be compared.",
+        remedy="Nothing, if the GPU is the right one; otherwise compare with nvidia-smi on the host (on Windows for a Windows workstation).",
+        reference=_CUDA_ON_WSL,
+    ),
+    Entry(
         code="DOCKER-GPU-060",
         layer="docker_gpu",
         status="unknown",
@@ -504,6 +536,17 @@ GPU: tuple[Entry, ...] = (
         remedy="Read the symptom; the image's entrypoint may print something else. Use a plain image such as ubuntu:24.04.",
         reference=_DESKTOP_GPU,
         rows=("S1",),
+    ),
+    Entry(
+        code="DOCKER-GPU-061",
+        layer="docker_gpu",
+        cause="nvidia-smi works in a container, but the CUDA program of {image} failed there (exit code {rc}).",
+        remedy=(
+            "Read the symptom. Update the driver and Docker Desktop or nvidia-container-toolkit together; check that the image's CUDA is not newer than the "
+            "one that nvidia-smi names."
+        ),
+        reference="https://github.com/NVIDIA/nvidia-container-toolkit/issues/520",
+        rows=("S4",),
     ),
     Entry(
         code="DOCKER-GPU-099",

@@ -29,7 +29,8 @@ WINDOWS = "windows_containers"
 # The container part of a failed `docker run`, and the usage hint of the client, which says nothing.
 _NOISE = re.compile(r"^(Run 'docker run --help' for more information|See 'docker run --help'\.?|Usage:\s+docker .*)$", re.MULTILINE)
 
-GPUS = re.compile(r"^(all|[1-9]\d*|device=[\w.:-]+(,[\w.:-]+)*)$")
+# As `docker run --gpus` takes them, or CDI names.
+GPUS = re.compile(r"^(all|[1-9]\d*|device=[\w.:-]+(,[\w.:-]+)*|[\w.-]+/[\w.-]+=[\w.:-]+(,[\w.-]+/[\w.-]+=[\w.:-]+)*)$")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Engine:
     runtimes: tuple[str, ...] = ()
     default_runtime: str = ""
     cdi_devices: tuple[str, ...] = ()
+    cdi_spec_dirs: tuple[str, ...] = ()
     memory_bytes: int = 0
     cpus: int = 0
     storage_driver: str = ""
@@ -75,6 +77,7 @@ class Engine:
             "runtimes": list(self.runtimes),
             "default_runtime": self.default_runtime,
             "cdi_devices": list(self.cdi_devices),
+            "cdi_spec_dirs": list(self.cdi_spec_dirs),
             "memory_mib": self.memory_mib,
             "cpus": self.cpus,
             "storage_driver": self.storage_driver,
@@ -111,6 +114,7 @@ def parse_engine(version_text: str, info_text: str) -> Engine | None:
         runtimes=tuple(sorted(info.get("Runtimes") or {})),
         default_runtime=str(info.get("DefaultRuntime", "")),
         cdi_devices=tuple(str(device.get("ID", "")) for device in info.get("DiscoveredDevices") or []),
+        cdi_spec_dirs=tuple(str(folder) for folder in info.get("CDISpecDirs") or []),
         memory_bytes=int(info.get("MemTotal") or 0),
         cpus=int(info.get("NCPU") or 0),
         storage_driver=str(info.get("Driver", "")),
@@ -148,15 +152,16 @@ def classify_engine(text: str) -> tuple[Entry, Finding]:
     return entry, entry.finding(CATALOGUE.excerpt(entry, text))
 
 
-def classify_run(rc: int | None, text: str, image: str = "", gpus: str = "all") -> tuple[Entry, Finding]:
-    """Why `docker run --gpus` failed, by its text.
+def classify_run(rc: int | None, text: str, image: str = "", gpus: str = "all", nvidia_smi: bool = True) -> tuple[Entry, Finding]:
+    """Why `docker run --gpus` failed, by its text; `nvidia_smi` is false for a CUDA program.
 
     Never by the exit code: the client gives 127 both for a missing program and for a hook whose error ends in "no such file or
     directory", 125 or 126 for the engine's own refusals. What a hook said is more specific than what the engine made of it, and
     the entries stand in that order.
     """
     text = cleaned(text)
-    entry = CATALOGUE.recognise(text, ["docker_gpu"]) or CATALOGUE.recognise(text, ["docker"]) or CATALOGUE["DOCKER-GPU-099"]
+    unknown = CATALOGUE["DOCKER-GPU-099" if nvidia_smi else "DOCKER-GPU-061"]
+    entry = CATALOGUE.recognise(text, ["docker_gpu"]) or CATALOGUE.recognise(text, ["docker"]) or unknown
     return entry, entry.finding(CATALOGUE.excerpt(entry, text), image=image, gpus=gpus, rc=rc)
 
 
@@ -167,6 +172,8 @@ def release_findings(engine: Engine) -> list[tuple[Entry, Finding]]:
         codes.append("DOCKER-007")
     if engine.kind == ROOTLESS:
         codes.append("DOCKER-012")
+    if (0,) < version_key(engine.version) < (19, 3):
+        codes.append("DOCKER-014")
     version = version_key(engine.desktop_version)
     if version:
         if version[:3] == (4, 17, 1):
@@ -177,7 +184,7 @@ def release_findings(engine: Engine) -> list[tuple[Entry, Finding]]:
             codes.append("DOCKER-010")
         elif version[:3] in ((4, 54, 0), (4, 58, 0)):
             codes.append("DOCKER-011")
-    return [(CATALOGUE[code], CATALOGUE[code].finding(engine.told(), version=engine.desktop_version)) for code in codes]
+    return [(CATALOGUE[code], CATALOGUE[code].finding(engine.told(), version=engine.desktop_version or engine.version)) for code in codes]
 
 
 @dataclass(frozen=True)

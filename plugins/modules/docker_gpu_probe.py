@@ -12,9 +12,9 @@ description:
   - Looks at the Docker engine (which one, which version, which cgroup driver) and then really runs C(nvidia-smi) in a container that
     asks for the GPU. These are the layers C(docker) and C(docker_gpu) of the chain.
   - The container is called C(gpudev-probe-...) and is removed whatever happens. The deadline O(timeout) really ends the run, the client is killed
-    and the container is removed by its name.
+    and the container is removed by its name. Should the module be killed as well, the next run removes what it left.
   - A failure is recognised by its text, never by the exit code, and explained by a finding with cause and remedy.
-  - Nothing but the image is fetched, and only when O(pull) allows it.
+  - Nothing but images is fetched, and only when O(pull) allows it.
 options:
   image:
     description:
@@ -24,8 +24,10 @@ options:
     default: ubuntu:24.04
   gpus:
     description:
-      - Which GPUs the container asks for, as in C(docker run --gpus).
-      - V(all), a count such as V(1), or device ids such as V(device=0) or V(device=0,1).
+      - Which GPUs the container asks for.
+      - V(all), a count such as V(1), or device ids such as V(device=0) or V(device=0,1) are given to C(docker run --gpus).
+      - CDI names such as V(nvidia.com/gpu=0), or several of them with commas between, are given to C(docker run --device). They need an engine with CDI
+        and a specification, and do not work with Docker Desktop.
     type: str
     default: all
   pull:
@@ -38,13 +40,26 @@ options:
       - always
     default: missing
   timeout:
-    description: Seconds after which the run is ended.
+    description: Seconds after which a run is ended, that of C(nvidia-smi) and that of the CUDA program each.
     type: int
     default: 120
   pull_timeout:
     description: Seconds after which fetching the image is given up.
     type: int
     default: 900
+  cuda_image:
+    description:
+      - An image with a CUDA program that is run after C(nvidia-smi), because C(nvidia-smi) alone does not prove that programs can compute. With a driver of
+        555 or newer and a container toolkit older than 1.15, for instance, every CUDA program fails and C(nvidia-smi) works.
+      - Any image will do whose program ends with exit code 0 when it could compute, such as V(nvcr.io/nvidia/k8s/cuda-sample:vectoradd-cuda12.5.0).
+        Empty runs none.
+    type: str
+    default: ""
+  cuda_command:
+    description: The command to run in O(cuda_image), as a list. Empty takes the image's own.
+    type: list
+    elements: str
+    default: []
   min_gpus:
     description: How many GPUs the container must see.
     type: int
@@ -53,6 +68,14 @@ options:
     description: The oldest acceptable NVIDIA driver, as V(555.85). Empty accepts any.
     type: str
     default: ""
+  name:
+    description: A part of the name that every GPU in the container must have, as V(RTX 4050). Case does not matter. Empty accepts any.
+    type: str
+    default: ""
+  min_memory_mib:
+    description: How much memory every GPU in the container must have, in MiB. V(0) accepts any. What the driver does not tell is not compared, with a warning.
+    type: int
+    default: 0
   run:
     description: Whether to run the container. With V(false) only the engine is looked at and layer C(docker_gpu) is skipped.
     type: bool
@@ -78,7 +101,9 @@ attributes:
     details: The module changes nothing but the engine's store of images.
   idempotent:
     support: partial
-    details: RV(ignore:changed) is V(true) only when the image was fetched. With O(pull=always) that is not reported, because the client does not tell.
+    details:
+      - RV(ignore:changed) is V(true) when an image was fetched, or when a container was removed that an earlier, killed run had left. With O(pull=always)
+        fetching is not reported, because the client does not tell.
   action:
     support: none
 extends_documentation_fragment:
@@ -97,11 +122,19 @@ EXAMPLES = r"""
   gpudev.workstation.docker_gpu_probe:
     timeout: 60
 
-- name: Prove that a CUDA image sees at least one GPU with a driver for CUDA 12.5
+- name: Prove that containers see the right GPU, with a driver for CUDA 12.5
   gpudev.workstation.docker_gpu_probe:
-    image: nvidia/cuda:12.9.0-base-ubuntu24.04
-    min_gpus: 1
+    name: RTX 4050
+    min_memory_mib: 6000
     min_driver_version: "555.85"
+
+- name: Prove that a CUDA program computes in a container
+  gpudev.workstation.docker_gpu_probe:
+    cuda_image: nvcr.io/nvidia/k8s/cuda-sample:vectoradd-cuda12.5.0
+
+- name: Prove the GPU through CDI
+  gpudev.workstation.docker_gpu_probe:
+    gpus: nvidia.com/gpu=all
 
 - name: Only look at the engine
   gpudev.workstation.docker_gpu_probe:
@@ -141,6 +174,12 @@ gpus:
       name: NVIDIA GeForce RTX 4050 Laptop GPU
       driver_version: "591.59"
       memory_mib: 6141
+leftovers:
+  description: Containers of earlier, killed runs that were removed, or in check mode would be.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 image:
   description: The image that was run, or would be.
   returned: always
@@ -148,12 +187,13 @@ image:
   sample: ubuntu:24.04
 """
 
+import signal
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.gpudev.workstation.plugins.module_utils._docker_probe import DEFAULT_IMAGE, Outcome, Probe, look_at_engine, run_probe
-from ansible_collections.gpudev.workstation.plugins.module_utils._layers import GOES_ON, SKIPPED, skipped
+from ansible_collections.gpudev.workstation.plugins.module_utils._layers import skipped
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import conclude, result
 from ansible_collections.gpudev.workstation.plugins.module_utils._runner import LocalRunner, Runner
 
@@ -165,7 +205,11 @@ def argument_spec() -> dict[str, t.Any]:
         "pull": {"type": "str", "choices": ["missing", "never", "always"], "default": "missing"},
         "timeout": {"type": "int", "default": 120},
         "pull_timeout": {"type": "int", "default": 900},
+        "cuda_image": {"type": "str", "default": ""},
+        "cuda_command": {"type": "list", "elements": "str", "default": []},
         "min_gpus": {"type": "int", "default": 1},
+        "name": {"type": "str", "default": ""},
+        "min_memory_mib": {"type": "int", "default": 0},
         "min_driver_version": {"type": "str", "default": ""},
         "run": {"type": "bool", "default": True},
         "docker": {"type": "str", "default": "docker"},
@@ -184,9 +228,13 @@ class Manager:
             pull=params["pull"],
             timeout=params["timeout"],
             pull_timeout=params["pull_timeout"],
+            cuda_image=params["cuda_image"],
+            cuda_command=tuple(params["cuda_command"]),
             min_gpus=params["min_gpus"],
+            name=params["name"],
             min_driver_version=params["min_driver_version"],
-            may_pull=not check_mode,
+            min_memory_mib=params["min_memory_mib"],
+            may_change=not check_mode,
         )
         self.wanted = bool(params["run"])
         self.awaiting: list[str] = list(params["awaiting"]) if check_mode else []
@@ -199,14 +247,14 @@ class Manager:
         if engine.layer.stops and self.awaiting:
             engine.layer = skipped("docker", f"cannot be looked at yet: {', '.join(self.awaiting)}")
             gpu.layer = skipped("docker_gpu", engine.layer.summary)
-        would_pull = self.check_mode and gpu.layer.status == SKIPPED and self.wanted and engine.layer.status in GOES_ON
         return result(
             [engine.layer, gpu.layer],
-            changed=(gpu.pulled and self.probe.pull != "always") or would_pull,
+            changed=(gpu.pulled and self.probe.pull != "always") or bool(gpu.leftovers),
             check_mode=self.check_mode,
             awaiting=self.awaiting,
             engine=engine.engine.as_dict() if engine.engine else {},
             gpus=[found.as_dict() for found in gpu.gpus],
+            leftovers=list(gpu.leftovers),
             image=self.probe.image,
         )
 
@@ -218,7 +266,14 @@ class Manager:
         return run_probe(self.runner, self.probe)
 
 
+def _leave(number: int, _frame: t.Any) -> t.NoReturn:
+    raise SystemExit(128 + number)
+
+
 def main() -> None:
+    # A run that is ended from outside removes its container on the way.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     manager = Manager(module.params, module.check_mode, LocalRunner())
     problems = manager.probe.problems()

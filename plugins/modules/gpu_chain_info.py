@@ -48,7 +48,7 @@ options:
     type: str
     default: ubuntu:24.04
   gpus:
-    description: Which GPUs the container asks for, as in C(docker run --gpus).
+    description: Which GPUs the container asks for, as in M(gpudev.workstation.docker_gpu_probe).
     type: str
     default: all
   timeout:
@@ -291,7 +291,7 @@ def probe_of(params: t.Mapping[str, t.Any]) -> Probe:
         pull="missing",
         timeout=params["timeout"],
         min_driver_version=params["min_driver_version"],
-        may_pull=False,
+        may_change=False,
     )
 
 

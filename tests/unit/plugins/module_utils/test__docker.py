@@ -215,6 +215,17 @@ def test_known_bad_releases(version: str, code: str, stops: bool) -> None:
     assert all(version in finding.cause for _entry, finding in found)
 
 
+@pytest.mark.parametrize(("version", "codes"), [("18.09.9", ["DOCKER-014"]), ("19.03.15", []), ("20.10.24+dfsg1", []), ("29.6.2", [])])
+def test_engines_that_know_no_gpus(version: str, codes: list[str]) -> None:
+    assert [entry.code for entry, _finding in _docker.release_findings(engine(version=version))] == codes
+
+
+def test_where_cdi_specifications_lie() -> None:
+    found = _docker.parse_engine(recording("gpu/docker_version")["stdout"], recording("gpu/docker_info")["stdout"])
+    assert found is not None
+    assert found.as_dict()["cdi_spec_dirs"] == ["/etc/cdi", "/var/run/cdi"]
+
+
 def test_a_container_with_all_gpus() -> None:
     found = _docker.parse_container(recording("docker/inspect_gpus_all")["stdout"])
     assert found is not None
