@@ -1,43 +1,30 @@
 # Copyright (c) 2026 gpudev.workstation contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Show what minikube does while it does it: the module runs once; when it leaves a job behind, its steps are followed here.
-
-A module cannot print while it runs, and a first start takes minutes.
-"""
+"""Show what minikube does while it does it: the module runs once; when it leaves a job behind, its steps are followed here."""
 
 from __future__ import annotations
 
 import typing as t
-
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube as mk
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import skipped
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_cluster import refused_layer
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_options import argument_spec, declaration
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import result
-
-MODULE = "gpudev.workstation.minikube_gpu_cluster"
-# How long after its own deadline a job may still say nothing.
-GRACE_SECONDS = 120.0
-
-display = Display()
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._followed_job import FollowedJobAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(FollowedJobAction):
     """Refuse a bad declaration on the controller, run the module, follow its job."""
 
     _supports_check_mode = True
     _supports_async = False
-    _host = ""
+    module_name = "gpudev.workstation.minikube_gpu_cluster"
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         answer: dict[str, t.Any] = super().run(tmp, task_vars)
         _validated, params = self.validate_argument_spec(argument_spec=argument_spec())
-        self._host = str((task_vars or {}).get("inventory_hostname", ""))
         wanted = declaration(params)
         refused = mk.refusals(wanted)
         if params["validate_only"] and not refused:
@@ -49,41 +36,3 @@ class ActionModule(ActionBase):
         else:
             answer.update(self._converge(task_vars or {}))
         return answer
-
-    def _converge(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """A job that was killed, or that another run had begun, is followed by a look of our own; a second such job is not."""
-        changed = False
-        for _attempt in range(3):
-            answer = self._module({"background": True}, task_vars)
-            job = answer.pop("job", None)
-            attached = answer.pop("attached", False)
-            if job is None:
-                answer["changed"] = bool(answer.get("changed")) or changed
-                return answer
-            changed = True
-            done = self._follow(job, task_vars)
-            if done is not None and not attached:
-                return done
-            why = "the job was killed" if done is None else "the job of the earlier run has ended"
-            self._show(f"{why}, looking again")
-        raise AnsibleActionFail("The background job on the target was killed each time. Look for what ends processes there, such as a WSL that shuts down.")
-
-    def _follow(self, job: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any] | None:
-        """The job's result; None when it ended without one."""
-        while True:
-            for line in job["lines"]:
-                self._show(f"{line['text']} ({line['at']:.0f} s, at most {job['deadline']:.0f} s)")
-            if not job["running"]:
-                return t.cast("dict[str, t.Any] | None", job["result"])
-            if job["elapsed"] > job["deadline"] + GRACE_SECONDS:
-                raise AnsibleActionFail(f"The background job is still running {job['elapsed']:.0f} s after its start, {job['deadline']:.0f} s were allowed.")
-            polled = self._module({"job": job["id"], "job_offset": job["offset"]}, task_vars)
-            if "job" not in polled:
-                raise AnsibleActionFail(f"The background job could not be followed: {polled.get('msg', polled)}")
-            job = polled["job"]
-
-    def _module(self, extra: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        return t.cast("dict[str, t.Any]", self._execute_module(module_name=MODULE, module_args={**self._task.args, **extra}, task_vars=task_vars))
-
-    def _show(self, text: str) -> None:
-        display.display(f"{self._host}: {text}" if self._host else text)

@@ -13,6 +13,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.playbook.task import Task
 
 from ansible_collections.gpudev.workstation.plugins.action import minikube_gpu_cluster as action
+from ansible_collections.gpudev.workstation.plugins.plugin_utils import _followed_job
 
 OK = {"layers": [{"layer": "cluster", "status": "ok"}], "changed": False}
 DONE = {"layers": [{"layer": "cluster", "status": "changed"}], "changed": True}
@@ -28,7 +29,7 @@ class Bed:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, args: dict[str, Any], answers: list[dict[str, Any]]) -> None:
         task = MagicMock(Task)
-        task.args, task.async_val, task.check_mode, task.diff, task.action = args, 0, False, False, action.MODULE
+        task.args, task.async_val, task.check_mode, task.diff, task.action = args, 0, False, False, action.ActionModule.module_name
         self.shown: list[str] = []
         self.sent: list[dict[str, Any]] = []
         self.module = action.ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
@@ -40,7 +41,7 @@ class Bed:
             return next(pending)
 
         monkeypatch.setattr(self.module, "_execute_module", execute)
-        monkeypatch.setattr(action.display, "display", self.shown.append)
+        monkeypatch.setattr(_followed_job.display, "display", self.shown.append)
 
     def run(self) -> dict[str, Any]:
         done: dict[str, Any] = self.module.run(task_vars={"inventory_hostname": "ws1"})
