@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from dataclasses import dataclass, field
@@ -74,11 +75,17 @@ class Connection:
         lines.append(f"Content-Length: {len(response.body)}")
         self.socket.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + response.body)
 
+    def sever(self) -> None:
+        """End the traffic from any thread; whoever serves the connection reads its end and closes it.
+
+        `SSLSocket.shutdown` would also drop the TLS state: the serving thread then reads the encrypted bytes of a body as if they were the body.
+        """
+        with contextlib.suppress(OSError):  # the other side was faster
+            socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+
     def close(self) -> None:
-        try:
-            self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the other side was faster
+        """For the thread that serves the connection, and no other."""
+        self.sever()
         self.socket.close()
 
     def _read_head(self) -> bytes | None:

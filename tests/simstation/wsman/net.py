@@ -83,8 +83,7 @@ class Listener:
             dropped = list(self.connections)
             self.connections.clear()
         for connection in dropped:
-            self._reactor.forget(connection.socket)
-            connection.close()
+            connection.sever()
 
     def release(self) -> None:
         self.close()
@@ -199,7 +198,7 @@ class Reactor:
     def _serve(self, listener: Listener, connection: Connection) -> None:
         keep = False
         try:
-            keep = _exchange(listener.handler, connection)
+            keep = _exchange(listener, connection)
         except (OSError, BadRequest):
             keep = False
         finally:
@@ -212,12 +211,12 @@ class Reactor:
                 listener.drop(connection)
 
 
-def _exchange(handler: Handler, connection: Connection) -> bool:
-    """Serve what has come; False when the client has closed."""
+def _exchange(listener: Listener, connection: Connection) -> bool:
+    """Serve what has come; False when the client has closed or the machine is down."""
     while True:
         request = connection.receive()
-        if request is None:
+        if request is None or not listener.alive(connection):
             return False
-        connection.send(handler(request, connection))
+        connection.send(listener.handler(request, connection))
         if not connection.has_input:
             return True

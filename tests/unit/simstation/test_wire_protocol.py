@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import json
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -17,6 +20,7 @@ import xmltodict
 from winrm.exceptions import InvalidCredentialsError, WinRMOperationTimeoutError, WinRMTransportError, WSManFaultError
 from winrm.protocol import Protocol
 
+from tests.simstation.wsman.http import Connection
 from tests.simstation.wsman.server import WsmanServer
 from tests.simstation.wsman.shells import Quotas
 from tests.simstation.wsman.tls import create_authority
@@ -216,3 +220,34 @@ def test_client_that_vanishes_leaves_the_server_alive(bench: Bench) -> None:
     time.sleep(0.05)
     assert run(client(server), "echo x")[2] == 0
     assert bench.errors == []
+
+
+class CutConnection(Connection):
+    """The machine goes down after the first piece of a request was read; the rest is here, but encrypted."""
+
+    def _fill(self) -> bool:
+        more = super()._fill()
+        self.sever()
+        return more
+
+
+def test_going_down_in_the_middle_of_a_request_never_passes_encrypted_bytes_for_its_body(tmp_path: Path) -> None:
+    authority = create_authority(tmp_path)
+    here, there = socket.socketpair()
+    body = b"plain" * 12000
+
+    def send() -> None:
+        with ssl.create_default_context(cafile=str(authority.ca_file)).wrap_socket(there, server_hostname="127.0.0.1") as secured:
+            secured.sendall(b"POST /wsman HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            secured.recv(1)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    connection = CutConnection(here)
+    connection.secure(authority.context)
+    time.sleep(0.2)  # all of it lies in the kernel's buffer
+    request = connection.receive()
+    connection.close()
+    sender.join()
+    assert request is not None
+    assert request.body == body
