@@ -46,7 +46,8 @@ class Failure:
 
     @property
     def disk_full(self) -> bool:
-        return self.hresult == HRESULT_DISK_FULL
+        """Said by Windows, or found when what was written was read back: a full disk can shorten a write without an error."""
+        return self.hresult == HRESULT_DISK_FULL or self.message.startswith("not written whole: ")
 
     @property
     def changed_meanwhile(self) -> bool:

@@ -535,13 +535,18 @@ def _add(text: str, parsed: Parsed, name: str, written: str, kind: str) -> str:
         place = max((known.start for known in parsed.sections if known.start <= parsed.barrier), default=parsed.barrier)
         return _inserted(text, place, block + end, end)
     before = _ended(text[: parsed.end], end) + (end if parsed.open_end else "")
-    gap = end if before.strip(UTF8_MARK) and not before.endswith(("\n\n", "\r\n\r\n")) else ""
+    gap = end if not _blank(before) and not before.endswith(("\n\n", "\r\n\r\n")) else ""
     return before + gap + block + text[parsed.end :]
+
+
+def _blank(text: str) -> bool:
+    """Nothing but a byte order mark; a second one is a character that WSL stumbles over."""
+    return text in ("", UTF8_MARK)
 
 
 def _ended(text: str, end: str) -> str:
     """The text with an end of its last line. A lone CR is none: it neither ends a comment nor keeps a backslash from continuing the line."""
-    if not text.strip(UTF8_MARK) or text.endswith("\n"):
+    if _blank(text) or text.endswith("\n"):
         return text
     return text + ("\n\n" if text.endswith("\r") else end)
 
