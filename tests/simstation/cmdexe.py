@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """cmd.exe as WinRM uses it: `cmd /c <line>`, its quoting, its limits, and the two programs that are started through it.
 
-Sources: `cmd /?` for the quote rule, facts/winrm.md 2 and 3.2 for limits and operators. Whatever is not one simple command is unknown here.
+Sources: `cmd /?` for the quote rule and for `&` and `||`, `set /?`, `exit /?`, facts/winrm.md 2 and 3.2 for limits and operators. Whatever is not one simple
+command, with variables set in front and an exit code for its failure behind, is unknown here.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from __future__ import annotations
 import ntpath
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from tests.simstation import argv, wsl_exe
-from tests.simstation.process import EndedProgram, Program
+from tests.simstation.process import EndedProgram, Program, Translated
 from tests.simstation.station import Station, UnknownRequest
 from tests.simstation.wsman.shells import CommandRequest
 
@@ -41,8 +43,9 @@ class CommandShell:
 
         variables = environment.variables(self._station.state, request.user) | request.environment
         try:
-            line = simple_command(strip_outer_quotes(request.line), variables)
-            return self.start(request, line, variables) or EndedProgram(1, stderr=PATH_NOT_FOUND)
+            line = parse(strip_outer_quotes(request.line), variables)
+            program = self.start(request, line.command, variables | line.settings) or EndedProgram(1, stderr=PATH_NOT_FOUND)
+            return Translated(program, line.exit_code)
         except NotSimple as problem:
             return self.refuse("cmd.exe line", f"{problem}: {request.line}")
         except UnknownRequest as refusal:
@@ -73,7 +76,7 @@ def _in(folder: str, *allowed: str) -> bool:
 
 
 class NotSimple(Exception):
-    """More than one simple command: operators, redirections, substitutions."""
+    """Operators, redirections and substitutions that are not imitated."""
 
 
 def strip_outer_quotes(line: str) -> str:
@@ -87,10 +90,59 @@ def strip_outer_quotes(line: str) -> str:
     return line if preserved else inside + line[last + 1 :]
 
 
-def simple_command(line: str, variables: Mapping[str, str]) -> str:
-    """One command after %VARIABLE% expansion and the removal of carets; everything behind a line break is lost."""
+@dataclass(frozen=True)
+class Line:
+    """`set NAME=VALUE& ... program ...||exit CODE`: the settings in front and the code behind may be missing."""
+
+    settings: dict[str, str]
+    command: str
+    code_on_failure: int | None = None
+
+    def exit_code(self, code: int) -> int:
+        return code if code == 0 or self.code_on_failure is None else self.code_on_failure
+
+
+SETTING = re.compile(r"set ([A-Za-z_]\w*)=(.*)", re.IGNORECASE)
+EXIT = re.compile(r"exit (\d+)", re.IGNORECASE)
+
+
+def parse(text: str, variables: Mapping[str, str]) -> Line:
+    """A line after %VARIABLE% expansion and the removal of carets; everything behind a line break is lost."""
     # A leading `@` only keeps the command from being echoed; a quote behind it is not the first character of the line.
-    line = expand(re.split(r"[\r\n]", line)[0], variables).lstrip(" @")
+    *in_front, rest = _split(expand(re.split(r"[\r\n]", text)[0], variables).lstrip(" @"), "&")
+    settings = {}
+    for command in in_front:
+        setting = SETTING.fullmatch(command.lstrip())
+        if setting is None:
+            raise NotSimple(f"{command!r} before an operator")
+        settings[setting[1]] = setting[2]
+    command, *behind = _split(rest, "||")
+    exits = [EXIT.fullmatch(code.strip()) for code in behind]
+    if len(exits) > 1 or None in exits:
+        raise NotSimple("operator ||")
+    return Line(settings, _simple(command), int(exits[0][1]) if exits and exits[0] else None)
+
+
+def _split(text: str, operator: str) -> list[str]:
+    """At an operator outside of quotes that is not escaped and not part of a longer one."""
+    pieces, start, quoted, position = [], 0, False, 0
+    while position < len(text):
+        if text[position] == '"':
+            quoted = not quoted
+        elif not quoted and text[position] == "^":
+            position += 1
+        elif not quoted and text[position] in OPERATORS:
+            run = re.match(r"&+|\|+|.", text[position:])
+            length = run.end() if run else 1
+            if text[position : position + length] == operator:
+                pieces.append(text[start:position])
+                start = position + length
+            position += length - 1
+        position += 1
+    return [*pieces, text[start:]]
+
+
+def _simple(line: str) -> str:
     result, quoted, position = [], False, 0
     while position < len(line):
         character = line[position]

@@ -203,6 +203,36 @@ class EndedProgram(Program):
         """It has ended."""
 
 
+class Translated(Program):
+    """A program whose exit code a shell turns into another one."""
+
+    def __init__(self, program: Program, exit_code: Callable[[int], int]) -> None:
+        super().__init__()
+        self._program = program
+        self._translate = exit_code
+
+    def feed(self, data: bytes, end: bool = False) -> None:
+        self._program.feed(data, end)
+
+    def kill(self) -> None:
+        self._program.kill()
+
+    def read(self, limit: int, timeout: float | None) -> Output | None:
+        return self._translated(self._program.read(limit, timeout))
+
+    def complete(self, timeout: float | None = None) -> Output | None:
+        return self._translated(self._program.complete(timeout))
+
+    @property
+    def ended(self) -> bool:
+        return self._program.ended
+
+    def _translated(self, output: Output | None) -> Output | None:
+        if output is None or output.exit_code is None:
+            return output
+        return Output(output.stdout, output.stderr, self._translate(output.exit_code))
+
+
 class RealProgram(Program):
     """A real process with pipes for stdin, stdout and stderr and a process group of its own; one thread moves all its bytes."""
 

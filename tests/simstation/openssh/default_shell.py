@@ -7,24 +7,23 @@ Sources: PowerShell/openssh-portable, contrib/win32/win32compat/w32-doexec.c and
 ConsoleHost.cs (PowerShell leaves stdin alone unless the command uses `$input`), NativeCommandProcessor.cs (a lone native program inherits stdin,
 stdout and stderr) and NativeCommandParameterBinder.cs (its quoting, as in Windows PowerShell 5.1);
 https://github.com/PowerShell/PowerShell/issues/13501 (exit codes of -c). None of it was tried on Windows. Only
-a single call of a program is recognised, with the exit code handed on or not; all other PowerShell is unknown.
+a single call of a program is recognised, with variables set in front and its exit code handed on behind; all other PowerShell is unknown.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from tests.simstation import argv, cmdexe
-from tests.simstation.process import EndedProgram, Program
+from tests.simstation.process import EndedProgram, Program, Translated
 from tests.simstation.station import Station, UnknownRequest
 from tests.simstation.windows import environment
 from tests.simstation.wsman.shells import CommandRequest
 
 # One word of a command: '...', "..." without a substitution, or bare characters that mean nothing else to PowerShell.
 WORD = re.compile(r"""\s*(?:'(?P<single>(?:[^']|'')*)'|"(?P<double>[^"`$]*)"|(?P<bare>[^\s'"`$;|&<>(){}@,#]+))(?=\s|$)""")
-HAND_ON_EXIT_CODE = re.compile(r"\s*[;\n]\s*exit\s+\$LASTEXITCODE\s*;?\s*$", re.IGNORECASE)
+SETTING = re.compile(r"\s*\$env:([A-Za-z_]\w*)\s*=\s*(\d+|'[^']*')\s*;")
 VERBATIM = "--%"
 NOT_FOUND = (
     "The term '{0}' is not recognized as the name of a cmdlet, function, script file, or operable program. Check the spelling of the name, or if a path was "
@@ -37,12 +36,24 @@ class NotSimple(Exception):
     """PowerShell beyond the call of one program."""
 
 
-@dataclass(frozen=True)
-class Started:
-    """A running program, and what the shell makes of its exit code."""
+# What becomes of `$LASTEXITCODE`; None when nothing was started, then it is `$null`.
+Ending = Callable[[int | None], int]
 
-    program: Program
-    exit_code: Callable[[int], int]
+
+def success_or_failure(code: int | None) -> int:
+    """`-c` knows success and failure only; `$null -ne 0` is true as well."""
+    return 0 if code == 0 else 1
+
+
+def handed_on(code: int | None) -> int:
+    """`exit $null` is a success."""
+    return code or 0
+
+
+ENDINGS: list[tuple[re.Pattern[str], Ending]] = [
+    (re.compile(r"\s*[;\n]\s*exit\s+\$LASTEXITCODE\s*;?\s*$", re.IGNORECASE), handed_on),
+    (re.compile(r"\s*[;\n]\s*exit\s+\[int\]\(\$LASTEXITCODE\s+-ne\s+0\)\s*;?\s*$", re.IGNORECASE), success_or_failure),
+]
 
 
 class DefaultShell:
@@ -53,30 +64,29 @@ class DefaultShell:
         self._programs = programs
         self._run = {"cmd": self._cmd, "powershell": self._powershell}[kind]
 
-    def __call__(self, user: str, command: str) -> Started:
+    def __call__(self, user: str, command: str) -> Program:
         return self._run(user, command)
 
-    def _cmd(self, user: str, command: str) -> Started:
+    def _cmd(self, user: str, command: str) -> Program:
         """`"c:\\windows\\system32\\cmd.exe" /c "<command>"`, nothing escaped."""
-        return Started(self._programs(self._request(user, f'"{command}"')), same)
+        return self._programs(self._request(user, f'"{command}"'))
 
-    def _powershell(self, user: str, command: str) -> Started:
+    def _powershell(self, user: str, command: str) -> Program:
         try:
             return self._powershell_program(self._request(user, command))
         except NotSimple as problem:
-            return Started(self._programs.refuse("PowerShell command of an SSH session", f"{problem}: {command}"), same)
+            return self._programs.refuse("PowerShell command of an SSH session", f"{problem}: {command}")
         except UnknownRequest as refusal:
-            return Started(EndedProgram(1, stderr=f"{refusal}\r\n".encode()), same)
+            return EndedProgram(1, stderr=f"{refusal}\r\n".encode())
 
-    def _powershell_program(self, request: CommandRequest) -> Started:
+    def _powershell_program(self, request: CommandRequest) -> Program:
         variables = environment.variables(self._station.state, request.user)
-        text, hands_on = split_exit(as_powershell_reads(request.line))
-        line = native_line(text, variables)
-        program = self._programs.start(request, line, variables)
-        if program is not None:
-            return Started(program, same if hands_on else success_or_failure)
-        # `$LASTEXITCODE` is empty when nothing was started, and `exit` with nothing is a success.
-        return Started(EndedProgram(0 if hands_on else 1, stderr=NOT_FOUND.format(argv.split_program(line)[0]).encode()), same)
+        settings, call, ending = split_statements(as_powershell_reads(request.line))
+        line = native_line(call, variables)
+        program = self._programs.start(request, line, variables | settings)
+        if program is None:
+            return EndedProgram(ending(None), stderr=NOT_FOUND.format(argv.split_program(line)[0]).encode())
+        return Translated(program, ending)
 
     def _request(self, user: str, line: str) -> CommandRequest:
         profile = self._station.state["windows"]["users"][user]["profile"]
@@ -90,12 +100,18 @@ def as_powershell_reads(command: str) -> str:
     return " ".join(argv.split_arguments(quoted))
 
 
-def split_exit(text: str) -> tuple[str, bool]:
-    """The call, and whether the program's exit code is handed on."""
-    call = HAND_ON_EXIT_CODE.sub("", text)
-    if VERBATIM in call.split() and "\n" not in text:
-        return text, False  # behind `--%` a semicolon is an argument
-    return call, call != text
+def split_statements(text: str) -> tuple[dict[str, str], str, Ending]:
+    """Environment variables that are set in front, the call, and what its exit code becomes."""
+    settings = {}
+    while setting := SETTING.match(text):
+        settings[setting[1]] = setting[2].strip("'")
+        text = text[setting.end() :]
+    for pattern, ending in ENDINGS:
+        call = pattern.sub("", text)
+        # Behind `--%` a semicolon is an argument; only a line break ends the call.
+        if call != text and (VERBATIM not in call.split() or "\n" in text):
+            return settings, call, ending
+    return settings, text, success_or_failure
 
 
 def native_line(text: str, variables: Mapping[str, str]) -> str:
@@ -144,12 +160,3 @@ def _as_argument(word: str) -> str:
     if not needs_quotes:
         return word
     return f'"{word}\\"' if word.endswith("\\") else f'"{word}"'
-
-
-def success_or_failure(code: int) -> int:
-    """`-c` knows success and failure only."""
-    return 0 if code == 0 else 1
-
-
-def same(code: int) -> int:
-    return code

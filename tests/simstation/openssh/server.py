@@ -18,7 +18,8 @@ from typing import Any
 
 import asyncssh
 
-from tests.simstation.openssh.default_shell import DefaultShell, Started
+from tests.simstation.openssh.default_shell import DefaultShell
+from tests.simstation.process import Program
 from tests.simstation.wsman.net import bound_socket
 from tests.simstation.wsman.server import WireLog
 
@@ -182,10 +183,9 @@ class _Login(asyncssh.SSHServer):
 class _Session:
     """Moves the bytes between an SSH session and a program."""
 
-    def __init__(self, process: asyncssh.SSHServerProcess[bytes], started: Started) -> None:
+    def __init__(self, process: asyncssh.SSHServerProcess[bytes], program: Program) -> None:
         self._process = process
-        self._program = started.program
-        self._exit_code = started.exit_code
+        self._program = program
         self.bytes_in = 0
         self.bytes_out = 0
 
@@ -196,7 +196,7 @@ class _Session:
         finally:
             for helper in helpers:
                 helper.cancel()
-        self._process.exit(self._exit_code(code) & 0xFFFFFFFF)
+        self._process.exit(code & 0xFFFFFFFF)
 
     async def _feed(self) -> None:
         while data := await self._process.stdin.read(READ_SIZE):

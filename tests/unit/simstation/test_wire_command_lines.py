@@ -78,13 +78,30 @@ def test_cmd_strips_the_outer_quotes(line: str, expected: str) -> None:
     ],
 )
 def test_cmd_expands_and_unescapes(line: str, expected: str) -> None:
-    assert cmdexe.simple_command(line, {"Name": "value"}) == expected
+    assert cmdexe.parse(line, {"Name": "value"}) == cmdexe.Line({}, expected)
 
 
-@pytest.mark.parametrize("line", ["a & b", "a | b", "a > b", "a < b", "(a)", "a %NAME:~0,1%"])
-def test_more_than_one_simple_command_is_refused(line: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('set A=1&set B=x y &"C:\\a b\\wsl.exe" -c "b && c || d"||exit 1', cmdexe.Line({"A": "1", "B": "x y "}, '"C:\\a b\\wsl.exe" -c "b && c || d"', 1)),
+        ("SET A=%NAME%&wsl.exe -l", cmdexe.Line({"A": "value"}, "wsl.exe -l")),
+        ("wsl.exe ^&^& a||EXIT 7", cmdexe.Line({}, "wsl.exe && a", 7)),
+    ],
+)
+def test_variables_may_be_set_in_front_and_a_code_for_failure_given_behind(line: str, expected: cmdexe.Line) -> None:
+    assert cmdexe.parse(line, {"Name": "value"}) == expected
+
+
+def test_a_code_for_failure_does_not_touch_success() -> None:
+    line = cmdexe.parse("a||exit 7", {})
+    assert [line.exit_code(code) for code in (0, 1, -1)] == [0, 7, 7]
+
+
+@pytest.mark.parametrize("line", ["a & b", "a && b", "set A=1&&b", "a | b", "a > b", "a < b", "(a)", "a %NAME:~0,1%", "a||b", "a||exit 1||exit 2", "set A=1|b"])
+def test_other_operators_are_refused(line: str) -> None:
     with pytest.raises(cmdexe.NotSimple):
-        cmdexe.simple_command(line, {"NAME": "value"})
+        cmdexe.parse(line, {"NAME": "value"})
 
 
 def test_wsl_exec_splits_as_windows_does() -> None:

@@ -102,7 +102,18 @@ def test_powershell_hands_an_exit_code_on_only_when_told(powershell: Front) -> N
     call = "& 'C:\\Program Files\\WSL\\wsl.exe' -d Ubuntu-24.04 --exec /bin/sh -c 'exit 66'"
     assert powershell.run(call)[2] == 1
     assert powershell.run(f"{call}; exit $LASTEXITCODE")[2] == 66
+    assert powershell.run(f"{call};exit [int]($LASTEXITCODE -ne 0)")[2] == 1
     assert powershell.station.errors == []
+
+
+@pytest.mark.parametrize(
+    ("shell", "command"),
+    [("cmd", "set WSL_UTF8=1&wsl.exe -d nope --exec /bin/true||exit 9"), ("powershell", "$env:WSL_UTF8=1;$env:A='b c';wsl.exe '-d' 'nope';exit $LASTEXITCODE")],
+)
+def test_variables_are_set_in_front_of_the_call(request: pytest.FixtureRequest, shell: str, command: str) -> None:
+    out, _error, code = request.getfixturevalue(shell).run(command)
+    assert out.startswith(b"There is no distribution with the supplied name.\r\n")
+    assert code == (9 if shell == "cmd" else 255)  # the lowest byte of -1
 
 
 def test_powershell_without_the_program_fails_unless_the_exit_code_is_asked_for(tmp_path: Path) -> None:
@@ -113,6 +124,7 @@ def test_powershell_without_the_program_fails_unless_the_exit_code_is_asked_for(
         assert (out, code) == (b"", 1)
         assert b"is not recognized as the name of a cmdlet" in error
         assert front.run(f"{call}; exit $LASTEXITCODE")[2] == 0
+        assert front.run(f"{call};exit [int]($LASTEXITCODE -ne 0)")[2] == 1
     finally:
         front.close()
 
