@@ -1,17 +1,18 @@
 # Copyright (c) 2026 gpudev.workstation contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What minikube prints and keeps, as data; what is declared, compared with it: text and dicts in, dataclasses and findings out.
+"""What minikube prints and keeps, the state it means, and what may be declared: text and dicts in, dataclasses and findings out.
 
 Note that this module util is PRIVATE to the collection.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import Catalogue, Entry
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_cluster import ENTRIES
@@ -191,6 +192,8 @@ class Profile:
     addons: t.Mapping[str, bool] | None
     extra_config: t.Mapping[str, str]
     nodes: int
+    static_ip: str = ""
+    mounts: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, t.Any]:
         return {
@@ -205,6 +208,8 @@ class Profile:
             "addons": dict(self.addons or {}),
             "extra_config": dict(self.extra_config),
             "nodes": self.nodes,
+            "static_ip": self.static_ip,
+            "mounts": list(self.mounts),
         }
 
 
@@ -231,6 +236,8 @@ def parse_profile(text: str) -> Profile | None:
         addons=data.get("Addons"),
         extra_config={f"{option['Component']}.{option['Key']}": str(option["Value"]) for option in options},
         nodes=len(data.get("Nodes") or [None]),
+        static_ip=str(data.get("StaticIP") or ""),
+        mounts=tuple(str(mount) for mount in data.get("ContainerVolumeMounts") or []),
     )
 
 
@@ -255,6 +262,8 @@ def with_current_context(text: str, value: str) -> str:
 
 ENGINE_UNREACHABLE = "engine unreachable"
 ABSENT = "absent"
+LEFTOVER = "absent, but its volume is left"
+BUSY = "being worked on by another minikube"
 CORRUPT = "damaged"
 FOREIGN_CONTAINER = "hidden by a foreign container"
 FOREIGN_PROFILE = "another user's"
@@ -281,6 +290,18 @@ class Node:
 
 
 @dataclass(frozen=True)
+class Inside:
+    """What was seen inside the node: devices and libraries of the GPU, what nvidia-smi said, and who uses which cgroup driver."""
+
+    looked: bool
+    files: tuple[str, ...] = ()
+    smi: str = ""
+    node_cgroup_driver: str = ""
+    kubelet_cgroup_driver: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
 class Look:
     """Everything that was seen of a cluster in one look."""
 
@@ -292,6 +313,11 @@ class Look:
     context_known: bool = False
     status: Status = field(default_factory=lambda: Status(UNREADABLE))
     node: Node = field(default_factory=Node)
+    # A volume of the cluster's name, asked for when neither profile nor container is there.
+    volume: bool = False
+    # Another minikube process that works on this profile now: its command line.
+    at_work: str = ""
+    inside: Inside | None = None
 
 
 def never_finished(look: Look) -> bool:
@@ -310,10 +336,19 @@ def judge(look: Look) -> str:
     name = look.profile.name if look.profile else ""
     if look.container is not None and look.container.labels.get(MADE_BY) != "true":
         return FOREIGN_CONTAINER
+    state = _judge_remains(look, name)
+    # Whoever types `minikube start` at this moment has a profile that looks half made.
+    return BUSY if look.at_work and state not in (RUNNING, FOREIGN_PROFILE) else state
+
+
+def _judge_remains(look: Look, name: str) -> str:
+    """By what is there of the cluster: profile, container, volume."""
     if look.profile_damaged:
         return CORRUPT
     if look.profile is None:
-        return ABSENT if look.container is None else FOREIGN_PROFILE
+        if look.container is not None:
+            return FOREIGN_PROFILE
+        return LEFTOVER if look.volume else ABSENT
     if never_finished(look):
         return HALF_MADE
     if look.container is None:
@@ -345,6 +380,10 @@ def _judge_processes(look: Look) -> str:
 COMPONENTS = ("apiserver", "controller-manager", "scheduler", "etcd", "kubeadm", "kubelet", "kube-proxy")
 GPU_VALUES = ("", "all", "nvidia", "nvidia.com")
 MINIMUM_MEMORY = 1800
+# What the guide gives a cluster (row G15).
+RECOMMENDED_MEMORY = 16000
+WAIT_FOR = ("apiserver", "system_pods", "default_sa", "apps_running", "node_ready", "kubelet", "extra")
+WSL_MOUNT = "/usr/lib/wsl:/usr/lib/wsl"
 NAME = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9-]+$")
 
 # Flags that an option owns, or that a module must never pass.
@@ -369,6 +408,13 @@ _OWNED = {
     "nodes": "nodes",
     "n": "nodes",
     "wait-timeout": "wait_timeout",
+    "wait": "wait",
+    "force-systemd": "force_systemd",
+    "static-ip": "static_ip",
+    "preload": "preload",
+    "cache-images": "cache_images",
+    "mount": "mounts",
+    "mount-string": "mounts",
 }
 _FORBIDDEN = {
     "dry-run": "it makes a profile all the same",
@@ -399,10 +445,23 @@ class Declaration:
     extra_start_args: tuple[str, ...] = ()
     cgroup_driver: str = "auto"
     base_image: str = ""
+    force_systemd: bool | None = None
+    static_ip: str = ""
+    preload: bool | None = None
+    cache_images: bool | None = None
+    mounts: tuple[str, ...] = ()
+    wait: tuple[str, ...] = ()
+    wsl_gpu: str = "auto"
+    repairs_node: bool = False
     nodes: int = 1
     recreate: str = "on_drift"
     wait_timeout: int = 360
     start_timeout: int = 1200
+
+    @property
+    def all_mounts(self) -> tuple[str, ...]:
+        """With what `wsl_gpu: mounts` adds."""
+        return (*self.mounts, WSL_MOUNT) if self.wsl_gpu == "mounts" else self.mounts
 
 
 def size_mb(text: str) -> int | None:
@@ -425,6 +484,7 @@ def refusals(wanted: Declaration) -> list[Finding]:
     return [
         *_gpu_refusals(wanted),
         *_value_refusals(wanted),
+        *_start_refusals(wanted),
         *_extra_config_refusals(wanted.extra_config),
         *_flag_refusals(wanted.extra_start_args),
     ]
@@ -457,10 +517,10 @@ def _value_refusals(wanted: Declaration) -> list[Finding]:
 
     if not NAME.match(wanted.name):
         refuse("name", wanted.name, "letters, digits and dashes, at least two, such as minikube")
-    if wanted.memory not in ("", "max", "no-limit") and (size_mb(wanted.memory) or 0) < MINIMUM_MEMORY:
-        refuse("memory", wanted.memory, f"a size of at least {MINIMUM_MEMORY} MB such as 16000mb or 16g, max, or no-limit")
-    if wanted.cpus not in ("", "max", "no-limit") and not (wanted.cpus.isdigit() and int(wanted.cpus) >= 2):
-        refuse("cpus", wanted.cpus, "a whole number from 2 up such as 8, max, or no-limit")
+    if wanted.memory not in ("", "auto", "max", "no-limit") and (size_mb(wanted.memory) or 0) < MINIMUM_MEMORY:
+        refuse("memory", wanted.memory, f"a size of at least {MINIMUM_MEMORY} MB such as 16000mb or 16g, auto, max, or no-limit")
+    if wanted.cpus not in ("", "auto", "max", "no-limit") and not (wanted.cpus.isdigit() and int(wanted.cpus) >= 2):
+        refuse("cpus", wanted.cpus, "a whole number from 2 up such as 8, auto, max, or no-limit")
     if wanted.disk_size and size_mb(wanted.disk_size) is None:
         refuse("disk_size", wanted.disk_size, "a size such as 40g")
     if wanted.kubernetes_version and not re.match(r"^(v?\d+\.\d+(\.\d+(-[\w.]+)?)?|stable|latest|newest)$", wanted.kubernetes_version):
@@ -471,6 +531,37 @@ def _value_refusals(wanted: Declaration) -> list[Finding]:
         if not re.match(r"^[a-z0-9][a-z0-9-]*$", addon):
             refuse("addons", addon, "names that minikube addons list shows, such as metrics-server")
     return found
+
+
+def _start_refusals(wanted: Declaration) -> list[Finding]:
+    """Values that minikube finds wrong only after it has begun, or not at all (facts/minikube.md, "Seen in runs" 11)."""
+    found = []
+
+    def refuse(option: str, value: t.Any, instead: str) -> None:
+        found.append(_refuse("MK-007", f"{option}: {value}", option=option, value=value, instead=instead))
+
+    if wanted.static_ip and not _usable_static_ip(wanted.static_ip):
+        refuse("static_ip", wanted.static_ip, "a private IPv4 address whose last number is 2 to 254, such as 192.168.200.200")
+    for item in wanted.wait:
+        if item not in WAIT_FOR and wanted.wait not in (("all",), ("none",), ("true",), ("false",)):
+            refuse("wait", item, f"some of {', '.join(WAIT_FOR)}, or all or none alone")
+    for mount in wanted.mounts:
+        if not re.match(r"^/[^:]*:/[^:]+$", mount):
+            refuse("mounts", mount, "two absolute paths such as /home/me/models:/models")
+    if len(wanted.all_mounts) > 1:
+        told = " and ".join(wanted.all_mounts)
+        refuse("mounts", told, "one mount: minikube start takes a single --mount-string, and wsl_gpu: mounts needs it for itself")
+    if wanted.force_systemd is not None and wanted.cgroup_driver in ("systemd", "cgroupfs") and wanted.force_systemd != (wanted.cgroup_driver == "systemd"):
+        refuse("cgroup_driver", f"{wanted.cgroup_driver} with force_systemd: {str(wanted.force_systemd).lower()}", "only one of the two")
+    return found
+
+
+def _usable_static_ip(text: str) -> bool:
+    try:
+        address = ipaddress.IPv4Address(text)
+    except ValueError:
+        return False
+    return address.is_private and 2 <= int(text.rpartition(".")[2]) <= 254
 
 
 def _extra_config_refusals(extra_config: t.Mapping[str, str]) -> list[Finding]:
@@ -517,6 +608,28 @@ def engine_refusals(wanted: Declaration, memory_mib: int, cpus: int) -> list[Fin
     return found
 
 
+def with_sizes(wanted: Declaration, memory_mib: int, cpus: int) -> tuple[Declaration, list[Finding]]:
+    """`auto` as numbers: what the engine has, less what the host (or the virtual machine around the engine) needs for itself."""
+    found = []
+    memory, processors = wanted.memory, wanted.cpus
+    if memory == "auto":
+        given = auto_memory(memory_mib)
+        memory = f"{given}mb"
+        if given < MINIMUM_MEMORY:
+            found.append(_refuse("MK-050", f"the engine has {memory_mib} MB", available=memory_mib, least=MINIMUM_MEMORY))
+        elif given < RECOMMENDED_MEMORY:
+            found.append(_refuse("MK-051", f"the engine has {memory_mib} MB", available=memory_mib, given=given, usual=RECOMMENDED_MEMORY))
+    if processors == "auto":
+        # One for the host, two where there are plenty; minikube wants at least two.
+        processors = str(max(2, cpus - (1 if cpus <= 4 else 2)))
+    return replace(wanted, memory=memory, cpus=processors), found
+
+
+def auto_memory(engine_mib: int) -> int:
+    """Four fifths, but at least 2 GiB stay outside; in steps of 256 MB, so that a slightly different engine gives the same number."""
+    return max(0, min(engine_mib * 4 // 5, engine_mib - 2048)) // 256 * 256
+
+
 def advice(wanted: Declaration) -> list[Finding]:
     """What is allowed, but should be known."""
     found = []
@@ -544,194 +657,28 @@ def start_arguments(wanted: Declaration, engine_cgroup_driver: str = "") -> list
     arguments += ["--interactive=false", "--keep-context", "-o", "json"]
     for flag, value in (
         ("gpus", wanted.gpus),
-        ("memory", wanted.memory),
-        ("cpus", wanted.cpus),
+        # `auto` is a number by now where a cluster is made; an existing one keeps what it has.
+        ("memory", wanted.memory if wanted.memory != "auto" else ""),
+        ("cpus", wanted.cpus if wanted.cpus != "auto" else ""),
         ("disk-size", wanted.disk_size),
         ("kubernetes-version", wanted.kubernetes_version),
         ("base-image", wanted.base_image),
+        ("static-ip", wanted.static_ip),
+        ("force-systemd", _switch(wanted.force_systemd)),
+        ("preload", _switch(wanted.preload)),
+        ("cache-images", _switch(wanted.cache_images)),
+        ("wait", ",".join(wanted.wait)),
         ("nodes", str(wanted.nodes) if wanted.nodes > 1 else ""),
         ("wait-timeout", f"{wanted.wait_timeout}s" if wanted.wait_timeout != 360 else ""),
     ):
         arguments += [f"--{flag}={value}"] if value else []
+    for mount in wanted.all_mounts:
+        # --mount is needed before minikube 1.37 and ignored since (kubernetes/minikube#21291).
+        arguments += ["--mount", f"--mount-string={mount}"]
     arguments += [f"--addons={name}" for name, on in sorted(wanted.addons.items()) if on]
     arguments += [f"--extra-config={key}={value}" for key, value in sorted(effective_extra_config(wanted, engine_cgroup_driver).items())]
     return [*arguments, *wanted.extra_start_args]
 
 
-# --- drift ------------------------------------------------------------------------------------------------------------------------------
-
-IN_PLACE = "in_place"
-RESTART = "needs_restart"
-RECREATE = "needs_recreate"
-CANNOT_BE_READ = "cannot_be_read"
-
-
-@dataclass(frozen=True)
-class Drift:
-    """One setting that is not as declared, and what it takes to change that."""
-
-    setting: str
-    declared: t.Any
-    found: t.Any
-    effect: str
-
-    def as_dict(self) -> dict[str, t.Any]:
-        return {"setting": self.setting, "declared": self.declared, "found": self.found, "effect": self.effect}
-
-    def told(self) -> str:
-        return f"{self.setting} is {self.found if self.found not in ('', None) else 'none'}, declared {self.declared if self.declared != '' else 'none'}"
-
-
-def compare(wanted: Declaration, profile: Profile, container: Container | None = None, engine_cgroup_driver: str = "") -> list[Drift]:
-    """Where the profile differs from the declaration, setting by setting."""
-    drift = [
-        *_made_once(wanted, profile),
-        *_gpu_drift(wanted, profile, container),
-        *_kubernetes_drift(wanted.kubernetes_version, profile.kubernetes_version),
-        *_extra_config_drift(effective_extra_config(wanted, engine_cgroup_driver), profile.extra_config),
-        *_addon_drift(wanted.addons, profile.addons or {}),
-    ]
-    if wanted.extra_start_args:
-        drift.append(Drift("extra_start_args", list(wanted.extra_start_args), None, CANNOT_BE_READ))
-    return drift
-
-
-def _made_once(wanted: Declaration, profile: Profile) -> t.Iterator[Drift]:
-    """Settings that an existing cluster keeps, whatever start is told."""
-    if wanted.driver != profile.driver:
-        yield Drift("driver", wanted.driver, profile.driver, RECREATE)
-    if wanted.container_runtime != profile.container_runtime:
-        yield Drift("container_runtime", wanted.container_runtime, profile.container_runtime, RECREATE)
-    # `no-limit` is kept as 0, and what `max` was cannot be told.
-    for setting, declared, found in (("memory", wanted.memory, profile.memory), ("cpus", wanted.cpus, profile.cpus)):
-        if declared == "max":
-            yield Drift(setting, declared, found, CANNOT_BE_READ)
-        elif declared:
-            number = 0 if declared == "no-limit" else size_mb(declared)
-            if number != found:
-                yield Drift(setting, declared, f"{found}mb" if setting == "memory" and found else found, RECREATE)
-    if wanted.disk_size and size_mb(wanted.disk_size) != profile.disk_size:
-        yield Drift("disk_size", wanted.disk_size, f"{profile.disk_size}mb", RECREATE)
-    if wanted.base_image and wanted.base_image != profile.base_image:
-        yield Drift("base_image", wanted.base_image, profile.base_image, RECREATE)
-    if wanted.nodes != profile.nodes:
-        yield Drift("nodes", wanted.nodes, profile.nodes, RECREATE)
-
-
-def _gpu_drift(wanted: Declaration, profile: Profile, container: Container | None) -> t.Iterator[Drift]:
-    same = {"nvidia": "all"}
-    declared, kept = same.get(wanted.gpus, wanted.gpus), same.get(profile.gpus, profile.gpus)
-    if declared != kept:
-        yield Drift("gpus", wanted.gpus, profile.gpus, RECREATE)
-    elif declared == "all" and container is not None and not container.gpus:
-        # The profile says so, but the container that runs was made without.
-        yield Drift("gpus", wanted.gpus, "", RECREATE)
-
-
-def _kubernetes_drift(declared: str, found: str) -> t.Iterator[Drift]:
-    if not declared:
-        return
-    parts = re.match(r"^v?(\d+)\.(\d+)\.(\d+)$", declared)
-    if parts is None:
-        minor = re.match(r"^v?(\d+\.\d+)$", declared)
-        if minor is None or not found.startswith(f"v{minor.group(1)}."):
-            yield Drift("kubernetes_version", declared, found, CANNOT_BE_READ)
-        return
-    wanted = tuple(int(part) for part in parts.groups())
-    have = tuple(int(part) for part in re.findall(r"\d+", found)[:3])
-    if wanted != have:
-        yield Drift("kubernetes_version", declared, found, RESTART if wanted > have else RECREATE)
-
-
-def _extra_config_drift(declared: t.Mapping[str, str], found: t.Mapping[str, str]) -> t.Iterator[Drift]:
-    # Nothing declared: kept as it is. It cannot be emptied anyway, an empty flag means "keep".
-    if declared and dict(declared) != dict(found):
-        yield Drift("extra_config", dict(declared), dict(found), RESTART)
-
-
-def _addon_drift(declared: t.Mapping[str, bool], found: t.Mapping[str, bool]) -> t.Iterator[Drift]:
-    for name, on in sorted(declared.items()):
-        if bool(found.get(name, False)) != on:
-            yield Drift(f"addons.{name}", on, bool(found.get(name, False)), IN_PLACE)
-
-
-# --- plan -------------------------------------------------------------------------------------------------------------------------------
-
-DELETE = "delete"
-START = "start"
-STOP = "stop"
-UNPAUSE = "unpause"
-UPDATE_CONTEXT = "update-context"
-ADDON = "addon"
-
-# These take so long that they run in the background.
-LONG = frozenset((DELETE, START, STOP))
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing to do, why, and the word of consent that it needs."""
-
-    action: str
-    why: str
-    consent: str = ""
-    subject: str = ""
-    on: bool = True
-
-
-def plan(wanted: Declaration, state: str, drift: t.Sequence[Drift]) -> list[Step]:
-    """What brings the cluster from this state to the declared one. Empty for a state in which nothing can or need be done."""
-    if state in (ENGINE_UNREACHABLE, FOREIGN_CONTAINER, FOREIGN_PROFILE):
-        return []
-    if wanted.state == "absent":
-        return _plan_absent(state)
-    if state in (HALF_MADE, CONTAINER_GONE, CORRUPT, ABSENT):
-        return _plan_anew(wanted, state)
-    if wanted.state == "stopped":
-        return [] if state == STOPPED else [Step(STOP, "state: stopped is declared", "cluster_restart")]
-    recreate = [item for item in drift if item.effect == RECREATE]
-    if recreate and wanted.recreate == "on_drift":
-        why = "; ".join(item.told() for item in recreate)
-        return [Step(DELETE, why, "cluster_recreate"), Step(START, "make the cluster as declared")]
-    return _plan_running(state, drift)
-
-
-def _plan_absent(state: str) -> list[Step]:
-    if state == ABSENT:
-        return []
-    return [Step(DELETE, "state: absent is declared", "" if state == HALF_MADE else "cluster_recreate")]
-
-
-def _plan_anew(wanted: Declaration, state: str) -> list[Step]:
-    steps = []
-    if state == HALF_MADE:
-        steps.append(Step(DELETE, "its first start never finished, so it holds nothing of yours"))
-    elif state != ABSENT:
-        steps.append(Step(DELETE, f"the cluster is {state} and cannot be started", "cluster_recreate"))
-    if wanted.state == "started":
-        steps.append(Step(START, "the cluster does not exist" if not steps else "make the cluster as declared"))
-    return steps
-
-
-def _plan_running(state: str, drift: t.Sequence[Drift]) -> list[Step]:
-    """For a cluster that can be kept."""
-    restart = [item for item in drift if item.effect == RESTART]
-    why = "; ".join(item.told() for item in restart)
-    if state == STOPPED:
-        return [Step(START, "the cluster is stopped"), *_addon_steps(drift, only_off=True)]
-    if restart or state in (API_DOWN, KUBELET_DOWN, NOT_READY):
-        return [Step(START, why or f"the cluster is {state}", "cluster_restart"), *_addon_steps(drift, only_off=True)]
-    steps = [Step(UNPAUSE, "the cluster is paused")] if state == PAUSED else []
-    if state == STALE_KUBECONFIG:
-        steps.append(Step(UPDATE_CONTEXT, "the kubeconfig does not lead to the cluster"))
-    return [*steps, *_addon_steps(drift)]
-
-
-def _addon_steps(drift: t.Sequence[Drift], only_off: bool = False) -> list[Step]:
-    """start enables what is declared, but never disables."""
-    steps = []
-    for item in drift:
-        if item.effect == IN_PLACE and item.setting.startswith("addons.") and not (only_off and item.declared):
-            name = item.setting.partition(".")[2]
-            steps.append(Step(ADDON, f"addon {name} is {'off' if item.declared else 'on'}", subject=name, on=bool(item.declared)))
-    return steps
+def _switch(value: bool | None) -> str:
+    return "" if value is None else str(value).lower()

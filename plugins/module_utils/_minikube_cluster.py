@@ -10,18 +10,26 @@ Note that this module util is PRIVATE to the collection.
 
 from __future__ import annotations
 
+import glob
 import os
 import pwd
 import re
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _docker, _kube
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube as mk
+from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_evidence as evidence
+from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_inside as inside
+from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_plan as planning
+from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_process as process
+from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_wsl_gpu as wsl_gpu
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import trimmed
 from ansible_collections.gpudev.workstation.plugins.module_utils._docker_probe import Outcome, look_at_engine
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import BROKEN, CHANGED, DRIFT, NOT_APPLICABLE, OK, UNSUPPORTED, Finding, Layer
-from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import CATALOGUE, Declaration, Drift, Look, Node, Step
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import CATALOGUE, Declaration, Inside, Look, Node
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_evidence import clean
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_plan import Drift, Step
 from ansible_collections.gpudev.workstation.plugins.module_utils._nvidia_smi import parse_list, version_key
 from ansible_collections.gpudev.workstation.plugins.module_utils._runner import Completed, Runner
 from ansible_collections.gpudev.workstation.plugins.module_utils._wait import DeadlinePassed, wait_until
@@ -34,12 +42,8 @@ STOP_SECONDS = 300.0
 LOOK_SECONDS = 2.0
 JOURNAL_LINES = 80
 EVIDENCE_LENGTH = 6000
-GPU_DEVICES = ("/dev/dxg", "/dev/nvidiactl")
-WSL_SMI = "/usr/lib/wsl/lib/nvidia-smi"
-
-_SECRET = re.compile(r"(?i)(bearer\s+|(?:token|password|passwd|secret|client-key-data|authorization)[\"']?\s*[:=]\s*[\"']?)[^\s\"',]+")
-# As in a proxy's address.
-_CREDENTIALS = re.compile(r"(://)[^\s/@\"']+@")
+LOGS_SECONDS = 60.0
+LOG_LINES = 200
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ class Assessment:
 
     @property
     def pending(self) -> list[Drift]:
-        return [item for item in self.drift if item.effect != mk.CANNOT_BE_READ]
+        return [item for item in self.drift if item.effect != planning.CANNOT_BE_READ]
 
 
 class Cluster:
@@ -149,12 +153,18 @@ class Cluster:
         assessment = Assessment(look, state)
         cgroup = ""
         if self.wanted.cgroup_driver == "match_engine" and look.engine_reachable:
-            assessment.engine = look_at_engine(self.runner, self.tools.docker)
-            cgroup = assessment.engine.engine.cgroup_driver if assessment.engine.engine else ""
-        if look.profile is not None and state not in (mk.HALF_MADE, mk.CONTAINER_GONE) and self.wanted.state != "absent":
-            assessment.drift = mk.compare(self.wanted, look.profile, look.container, cgroup)
-        assessment.steps = mk.plan(self.wanted, state, assessment.drift)
+            cgroup = self._engine_cgroup_driver(assessment)
+        if look.profile is not None and state not in (mk.HALF_MADE, mk.CONTAINER_GONE, mk.BUSY) and self.wanted.state != "absent":
+            assessment.drift = planning.compare(self.wanted, look.profile, look.container, cgroup, look.inside)
+        assessment.steps = planning.plan(self.wanted, state, assessment.drift)
+        if state == mk.RUNNING and not assessment.steps and self.wanted.state == "started" and self.wanted.repairs_node and inside.needs_repair(look.inside):
+            assessment.steps = [Step(planning.REPAIR, "NVML does not work in the nested node of WSL2", "node_repair")]
         return assessment
+
+    def _engine_cgroup_driver(self, assessment: Assessment) -> str:
+        if assessment.engine is None:
+            assessment.engine = look_at_engine(self.runner, self.tools.docker)
+        return assessment.engine.engine.cgroup_driver if assessment.engine.engine else ""
 
     def settled(self, seconds: float, coming_up: frozenset[str]) -> Assessment:
         """`assess`, but a cluster that is still coming up is given this time before it counts as ill."""
@@ -181,12 +191,23 @@ class Cluster:
         gone = re.search(r"No such (container|object)", seen.output, re.IGNORECASE) is not None
         if not seen.ok and not gone:
             return Look(False, seen.told() if seen.missing else _docker.cleaned(seen.output) or seen.told(), None, profile, damaged, context_known)
-        if container is None or not container.running or profile is None:
-            return Look(True, "", container, profile, damaged, context_known)
-        done = self._minikube(["status", "-p", name, "-o", "json"], STATUS_SECONDS)
+        look = Look(True, "", container, profile, damaged, context_known)
+        if container is None and profile is None and not damaged:
+            look = replace(look, volume=self._run([self.tools.docker, "volume", "inspect", name], CLIENT_SECONDS).ok)
+        elif container is not None and container.running and profile is not None:
+            look = self._look_at_processes(look)
+        if mk.judge(look) == mk.RUNNING:
+            return look
+        return replace(look, at_work=clean(process.at_work(self.tools.minikube_home(), name)))
+
+    def _look_at_processes(self, look: Look) -> Look:
+        done = self._minikube(["status", "-p", self.wanted.name, "-o", "json"], STATUS_SECONDS)
         status = mk.parse_status(done.rc, done.stdout, done.stderr)
-        node = self.ask_node() if status.processes_run and status.kubeconfig == "Configured" else Node()
-        return Look(True, "", container, profile, damaged, context_known, status, node)
+        look = replace(look, status=status, node=self.ask_node() if status.processes_run and status.kubeconfig == "Configured" else Node())
+        return replace(look, inside=self._look_inside()) if look.node.ready else look
+
+    def _look_inside(self) -> Inside:
+        return inside.parse_inside(self._run([self.tools.docker, "exec", self.wanted.name, "sh", "-c", inside.QUESTION], CLIENT_SECONDS))
 
     def _profile(self) -> tuple[mk.Profile | None, bool]:
         """The profile, and whether it is there but damaged: only after a second look, minikube's last write is not atomic."""
@@ -216,33 +237,21 @@ class Cluster:
         except _kube.KubeError as error:
             return Node(False, False, str(error))
 
-    def gpu_in_node(self) -> tuple[dict[str, t.Any], list[Finding]]:
-        """Whether the GPU reached the node: its device, and nvidia-smi. /dev/nvidia0 would be the wrong thing to look for on WSL2."""
-        listed = self._run([self.tools.docker, "exec", self.wanted.name, "ls", *GPU_DEVICES], CLIENT_SECONDS)
-        devices = [line for line in listed.stdout.split() if line in GPU_DEVICES]
-        facts: dict[str, t.Any] = {"devices": devices, "gpus": []}
-        if not devices:
-            looked = "No such file or directory" in listed.output
-            return facts, [CATALOGUE["MK-032"].finding(listed.output) if looked else CATALOGUE["MK-046"].finding(listed.told())]
-        smi = self._run([self.tools.docker, "exec", self.wanted.name, "nvidia-smi", "-L"], CLIENT_SECONDS)
-        if not smi.ok and "executable file not found" in smi.output and "/dev/dxg" in devices:
-            smi = self._run([self.tools.docker, "exec", self.wanted.name, WSL_SMI, "-L"], CLIENT_SECONDS)
-        facts["gpus"] = [{"index": gpu.index, "name": gpu.name, "uuid": gpu.uuid} for gpu in parse_list(smi.stdout)]
-        if facts["gpus"]:
-            return facts, []
-        entry = CATALOGUE["MK-034"] if CATALOGUE["MK-034"].matches(smi.output) else CATALOGUE["MK-033"]
-        return facts, [entry.finding(smi.output or smi.told())]
-
     # --- doing
 
     def refusals(self, assessment: Assessment) -> list[Finding]:
-        """What does not fit the engine; asked only when a cluster is to be made."""
-        if not any(step.action == mk.START for step in assessment.steps) or assessment.state not in _MADE_ANEW and not _deletes(assessment.steps):
+        """What does not fit the engine; asked only when a cluster is to be made. Sizes that are `auto` become numbers here."""
+        if not any(step.action == planning.START for step in assessment.steps) or assessment.state not in _MADE_ANEW and not _deletes(assessment.steps):
             return []
         if assessment.engine is None:
             assessment.engine = look_at_engine(self.runner, self.tools.docker)
         engine = assessment.engine.engine
-        return mk.engine_refusals(self.wanted, engine.memory_mib, engine.cpus) if engine else []
+        if engine is None:
+            return []
+        self.wanted, said = mk.with_sizes(self.wanted, engine.memory_mib, engine.cpus)
+        refused = [finding for finding in said if finding.severity == "error"]
+        self.remarks += [finding for finding in said if finding.severity != "error"]
+        return refused or mk.engine_refusals(self.wanted, engine.memory_mib, engine.cpus)
 
     def apply(self, assessment: Assessment) -> Layer | None:
         """Do the steps, each verified by looking; the layer of the step that failed, None when all were done."""
@@ -268,18 +277,49 @@ class Cluster:
 
     def _do(self, step: Step, assessment: Assessment) -> Layer | None:
         name = self.wanted.name
-        if step.action == mk.START:
-            cgroup = assessment.engine.engine.cgroup_driver if assessment.engine and assessment.engine.engine else ""
+        if step.action == planning.REPAIR:
+            return self._repair(assessment)
+        if step.action == planning.START:
+            cgroup = self._engine_cgroup_driver(assessment) if self.wanted.cgroup_driver == "match_engine" else ""
             return self._checked(mk.start_arguments(self.wanted, cgroup), self.wanted.start_timeout)
-        if step.action == mk.DELETE:
+        if step.action == planning.DELETE:
             return self._checked(["delete", "-p", name, "-o", "json"], DELETE_SECONDS) or self._verify_deleted()
-        if step.action == mk.STOP:
+        if step.action == planning.STOP:
             return self._checked(["stop", "-p", name, "-o", "json"], STOP_SECONDS)
-        if step.action == mk.UNPAUSE:
+        if step.action == planning.UNPAUSE:
             return self._checked(["unpause", "-p", name, "-o", "json"], CLIENT_SECONDS * 4)
-        if step.action == mk.UPDATE_CONTEXT:
+        if step.action == planning.UPDATE_CONTEXT:
             return self._checked(["update-context", "-p", name], CLIENT_SECONDS)
         return self._checked(["addons", "enable" if step.on else "disable", step.subject, "-p", name], CLIENT_SECONDS * 4)
+
+    def _repair(self, assessment: Assessment) -> Layer | None:
+        def in_node(argv: list[str], stdin: str | None) -> Completed:
+            return self.runner.run([self.tools.docker, "exec", "-i", self.wanted.name, *argv], stdin=stdin, env=self.environment, timeout=CLIENT_SECONDS)
+
+        seen = self._run(["nvidia-smi", "-L"], CLIENT_SECONDS)
+        if seen.missing:
+            seen = self._run([inside.WSL_SMI, "-L"], CLIENT_SECONDS)
+        finding = wsl_gpu.repair(in_node, assessment.look.inside or Inside(False), parse_list(seen.stdout))
+        return Layer("cluster", BROKEN, finding.cause, {}, [finding]) if finding is not None else None
+
+    def await_other(self) -> Layer | None:
+        """Until the minikube that somebody else has begun has ended; its own steps are shown."""
+        events = os.path.join(os.path.dirname(self.profile_path), "events.json")
+        told: list[str] = []
+
+        def say(_command: str, _left: float) -> None:
+            last = next(reversed(mk.parse_events(read_text(events) or "")), None)
+            if last is not None and told[-1:] != [last.told()]:
+                told.append(last.told())
+                self.tell(f"the other minikube: {clean(last.told())[:200]}")
+
+        try:
+            home = self.tools.minikube_home()
+            wait_until("other minikube", lambda: process.at_work(home, self.wanted.name), lambda found: not found, self.wanted.start_timeout, LOOK_SECONDS, say)
+        except DeadlinePassed as passed:
+            finding = CATALOGUE["MK-053"].finding(clean(str(passed.last)), name=self.wanted.name)
+            return Layer("cluster", BROKEN, f"another minikube still works on the cluster after {passed.seconds:.0f} s", {}, [finding])
+        return None
 
     def _checked(self, arguments: t.Sequence[str], seconds: float) -> Layer | None:
         done = self._minikube(arguments, seconds, self._tell_event)
@@ -289,27 +329,40 @@ class Cluster:
         if done.timed_out:
             command = " ".join((self.tools.minikube, *arguments[:3]))
             last = next((event.told() for event in reversed(mk.parse_events(done.stdout))), done.output)
-            return self._failed(CATALOGUE["MK-041"].finding(clean(last), command=command, seconds=f"{seconds:.0f}"), done)
+            journal = self._journal() if arguments[0] == "start" else ""
+            return self._failed(CATALOGUE["MK-041"].finding(clean(last), command=command, seconds=f"{seconds:.0f}"), done, journal)
         journal = self._journal() if arguments[0] == "start" else ""
         reason = mk.exit_reason(done.stdout, done.stderr)
         entry, finding = mk.classify(mk.Reason(reason.name, clean(reason.message)), journal)
         return self._failed(finding, done, journal, entry.status or BROKEN)
 
     def _failed(self, finding: Finding, done: Completed, journal: str = "", status: str = BROKEN) -> Layer:
-        evidence = {
+        seen = {
             "command": clean(" ".join(done.argv)),
             "rc": done.rc,
             "events": [clean(event.told())[:300] for event in mk.parse_events(done.stdout) if event.kind != "download.progress"][-25:],
             "stderr": clean(done.stderr)[-EVIDENCE_LENGTH:],
-            "journal": journal,
+            "journal": clean(journal)[-EVIDENCE_LENGTH:],
+            "path": self._keep(done, journal),
         }
-        return Layer("cluster", status, finding.cause, {"evidence": evidence}, [finding])
+        return Layer("cluster", status, finding.cause, {"evidence": seen}, [finding])
+
+    def _keep(self, done: Completed, journal: str) -> str:
+        """`minikube logs` and the rest as files on the target: the next run deletes a half-made node, and its words with it."""
+        if done.argv[1:2] != ("start",):
+            return ""
+        logs = self._minikube(["logs", "-p", self.wanted.name, f"--length={LOG_LINES}"], LOGS_SECONDS)
+        files = {"start.jsonl": done.stdout, "start.stderr.txt": done.stderr, "kubelet-journal.txt": journal, "minikube-logs.txt": logs.output}
+        try:
+            return evidence.keep(evidence.directory(f"minikube-{self.wanted.name}"), files)
+        except OSError as error:
+            return f"could not be kept: {error}"
 
     def _journal(self) -> str:
         """The kubelet's own words; minikube's message never has them."""
         argv = [self.tools.docker, "exec", self.wanted.name, "journalctl", "-u", "kubelet", "--no-pager", "-n", str(JOURNAL_LINES)]
         seen = self._run(argv, CLIENT_SECONDS)
-        return clean(seen.stdout)[-EVIDENCE_LENGTH:] if seen.ok else ""
+        return seen.stdout if seen.ok else ""
 
     def _verify_deleted(self) -> Layer | None:
         look = self.look()
@@ -353,8 +406,9 @@ class Cluster:
         if seen.state != mk.RUNNING or self.wanted.state != "started":
             summary = finding.cause if finding else f"cluster {self.wanted.name} is {seen.state}, as declared"
             return Layer("cluster", CHANGED if status == OK and changed else status, summary, facts, found)
-        if self.wanted.gpus:
-            facts["gpu_in_node"], gpu_findings = self.gpu_in_node()
+        if self.wanted.gpus and seen.look.inside is not None:
+            facts["gpu_in_node"] = inside.gpu_facts(seen.look.inside)
+            gpu_findings = inside.gpu_findings(seen.look.inside, self.wanted)
             found = [*gpu_findings, *found]
             status = next((CATALOGUE[problem.code].status or status for problem in gpu_findings), status)
         return self._running_layer(seen, status, facts, found, changed)
@@ -388,11 +442,13 @@ class Cluster:
             self.tell(clean(event.told())[:200])
 
 
-_MADE_ANEW = frozenset((mk.ABSENT, mk.HALF_MADE, mk.CONTAINER_GONE, mk.CORRUPT))
+_MADE_ANEW = frozenset((mk.ABSENT, mk.LEFTOVER, mk.HALF_MADE, mk.CONTAINER_GONE, mk.CORRUPT))
 
 _STATE_CODES = {
     mk.ENGINE_UNREACHABLE: "MK-020",
     mk.ABSENT: "MK-044",
+    mk.LEFTOVER: "MK-052",
+    mk.BUSY: "MK-053",
     mk.FOREIGN_CONTAINER: "MK-023",
     mk.FOREIGN_PROFILE: "MK-024",
     mk.HALF_MADE: "MK-021",
@@ -409,7 +465,7 @@ _STATE_CODES = {
 
 
 def _deletes(steps: t.Sequence[Step]) -> bool:
-    return any(step.action == mk.DELETE for step in steps)
+    return any(step.action == planning.DELETE for step in steps)
 
 
 def state_finding(wanted: Declaration, seen: Assessment) -> tuple[str, Finding | None]:
@@ -421,16 +477,33 @@ def state_finding(wanted: Declaration, seen: Assessment) -> tuple[str, Finding |
     if seen.state == mk.RUNNING:
         return BROKEN, CATALOGUE["MK-039"].finding(f"state: {wanted.state} is declared", state=seen.state)
     code = _STATE_CODES[seen.state]
+    if wanted.state == "stopped" and seen.state in (mk.ABSENT, mk.LEFTOVER):
+        code = "MK-049"
     if seen.state == mk.API_SILENT:
-        code = next((known for known in ("MK-030", "MK-047") if CATALOGUE[known].matches(look.node.reason)), code)
-    symptom = {mk.ENGINE_UNREACHABLE: look.engine_text, mk.NOT_READY: look.node.reason, mk.API_SILENT: look.node.reason}.get(seen.state, look.status.text)
+        code = next((known for known in ("MK-030", "MK-047", "MK-056") if CATALOGUE[known].matches(look.node.reason)), code)
+    symptoms = {mk.ENGINE_UNREACHABLE: look.engine_text, mk.NOT_READY: look.node.reason, mk.API_SILENT: look.node.reason, mk.BUSY: look.at_work}
     entry = CATALOGUE[code]
-    return entry.status or BROKEN, entry.finding(symptom or f"the cluster is {seen.state}", name=wanted.name)
+    made_by = windows_profile(wanted.name) if seen.state == mk.FOREIGN_PROFILE else ""
+    symptom = f"found {made_by}" if made_by else symptoms.get(seen.state, look.status.text)
+    return entry.status or BROKEN, entry.finding(symptom or f"the cluster is {seen.state}", name=wanted.name, maker=_maker(made_by))
+
+
+def windows_profile(name: str, mounts: str = "/mnt") -> str:
+    """The profile of that name which minikube.exe keeps on the Windows side, as this distro sees it; empty when there is none."""
+    found = glob.glob(os.path.join(glob.escape(mounts), "?", "Users", "*", ".minikube", "profiles", glob.escape(name), "config.json"))
+    return found[0] if found else ""
+
+
+def _maker(windows: str) -> str:
+    if not windows:
+        return "minikube.exe on Windows or another user"
+    parts = windows.split(os.sep)
+    return f"minikube.exe of the Windows user {parts[parts.index('Users') + 1]}"
 
 
 def drift_findings(drift: t.Sequence[Drift]) -> list[Finding]:
     found = []
-    for effect, code in ((mk.RECREATE, "MK-035"), (mk.RESTART, "MK-036")):
+    for effect, code in ((planning.RECREATE, "MK-035"), (planning.RESTART, "MK-036")):
         items = [item for item in drift if item.effect == effect]
         if items:
             found.append(CATALOGUE[code].finding("; ".join(item.told() for item in items), settings=", ".join(item.setting for item in items)))
@@ -438,7 +511,7 @@ def drift_findings(drift: t.Sequence[Drift]) -> list[Finding]:
 
 
 def unreadable_findings(drift: t.Sequence[Drift]) -> list[Finding]:
-    items = [item.setting for item in drift if item.effect == mk.CANNOT_BE_READ]
+    items = [item.setting for item in drift if item.effect == planning.CANNOT_BE_READ]
     return [CATALOGUE["MK-037"].finding(", ".join(items), settings=", ".join(items))] if items else []
 
 
@@ -451,7 +524,16 @@ def facts_of(wanted: Declaration, seen: Assessment) -> dict[str, t.Any]:
         "node": {"ready": look.node.ready, "reason": look.node.reason, "kubelet_version": look.node.kubelet_version},
         "profile": look.profile.as_dict() if look.profile else {},
         "container": {"status": look.container.status, "gpus": look.container.gpus, "image": look.container.image} if look.container else {},
+        "cgroup_driver": _cgroup_drivers(seen),
     }
+
+
+def _cgroup_drivers(seen: Assessment) -> dict[str, str]:
+    """Row R4 of the guides: who uses which. The engine's is known only where it was asked for."""
+    drivers = {"node": seen.look.inside.node_cgroup_driver, "kubelet": seen.look.inside.kubelet_cgroup_driver} if seen.look.inside else {}
+    if seen.engine is not None and seen.engine.engine is not None:
+        drivers["engine"] = seen.engine.engine.cgroup_driver
+    return drivers
 
 
 def refused_layer(findings: t.Sequence[Finding]) -> Layer:
@@ -475,13 +557,6 @@ def replace_text(path: str, text: str) -> None:
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         stream.write(text)
     os.replace(part, path)
-
-
-def clean(text: str) -> str:
-    """Evidence without secrets and without the home directory."""
-    home = os.path.expanduser("~")
-    text = _CREDENTIALS.sub(r"\1***@", _SECRET.sub(r"\1***", text))
-    return re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text) if len(home) > 1 else text
 
 
 def told_steps(steps: t.Sequence[Step]) -> str:

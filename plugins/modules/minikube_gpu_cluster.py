@@ -51,12 +51,16 @@ options:
     default: all
   memory:
     description:
-      - Memory of the node such as V(16000mb) or V(16g) (binary units), V(max) or V(no-limit). A bare number is in MB. Empty leaves it to minikube.
+      - Memory of the node such as V(16000mb) or V(16g) (binary units), V(auto), V(max) or V(no-limit). A bare number is in MB. Empty leaves it to minikube.
+      - V(auto) takes four fifths of what the Docker engine has when the cluster is made, and leaves at least 2 GiB outside. A cluster that is there keeps
+        what it has. Where that is less than the guide's 16000 MB, a finding names the key of C(.wslconfig) to raise.
       - More than the Docker engine has is refused.
     type: str
     default: ""
   cpus:
-    description: Number of CPUs of the node such as V(8), or V(max), V(no-limit). Empty leaves it to minikube.
+    description:
+      - Number of CPUs of the node such as V(8), or V(auto), V(max), V(no-limit). Empty leaves it to minikube.
+      - V(auto) takes what the Docker engine has when the cluster is made, less one or two for the host.
     type: str
     default: ""
   disk_size:
@@ -103,6 +107,51 @@ options:
     description: The image of the node. Empty leaves it to minikube.
     type: str
     default: ""
+  force_systemd:
+    description:
+      - Whether the container runtime in the node is made to use systemd as its cgroup driver. Without a value nothing is passed, and minikube follows
+        the cgroup version of the host.
+      - The profile does not keep it; it is compared with the node's C(daemon.json).
+    type: bool
+  static_ip:
+    description: A fixed address of the node, a private IPv4 address whose last number is 2 to 254. Empty leaves it to minikube.
+    type: str
+    default: ""
+  preload:
+    description: Whether minikube downloads one archive of images instead of each image. Without a value it decides. Only used while a cluster is made.
+    type: bool
+  cache_images:
+    description: Whether minikube keeps the images of Kubernetes in its cache and loads them from there. Without a value it decides.
+    type: bool
+  mounts:
+    description:
+      - A directory of the host in the node, as C(/host/path:/node/path). minikube takes one only, so more are refused.
+    type: list
+    elements: str
+    default: []
+  wait:
+    description:
+      - What C(minikube start) itself waits for, some of V(apiserver), V(system_pods), V(default_sa), V(apps_running), V(node_ready), V(kubelet), V(extra), or
+        V(all) or V(none) alone. Empty leaves it to minikube.
+      - It is a property of a start, not of the cluster, so it is never drift. This module waits for the node to be Ready in any case.
+    type: list
+    elements: str
+    default: []
+  wsl_gpu:
+    description:
+      - What to do about the nested node of WSL2, in which NVML often fails because C(libdxcore.so) is not carried into it. Elsewhere this does nothing.
+      - V(auto) repairs the CDI specification in the node when that is seen and the word V(node_repair) is in O(allow); without the word it is only told.
+      - V(cdi) does the same, and asks for the word where it is missing.
+      - V(mounts) mounts C(/usr/lib/wsl) into the node when the cluster is made; a cluster without it needs a new one. It takes the place of O(mounts).
+      - V(off) only tells.
+      - Both ways are reported from the field (NVIDIA/OpenShell pull request 441, Siemens-Healthineers/K2s pull request 2507) and are unproven here.
+    type: str
+    choices:
+      - auto
+      - mounts
+      - cdi
+      - 'off'
+    default: auto
   recreate:
     description: Whether a cluster is made anew when a setting differs that cannot change. V(on_drift) also needs the word V(cluster_recreate) in O(allow).
     type: str
@@ -182,6 +231,14 @@ attributes:
 notes:
   - Run it as an ordinary user in the group C(docker). minikube refuses root.
   - The user's current kubectl context and other profiles stay as they are. Who has selected no context gets this cluster's, as with C(minikube start).
+  - To work as another user, give the task C(become_user); minikube's files and the kubeconfig are that user's.
+  - How a difference is corrected. Applied in place are O(addons). A restart (C(minikube start), which restarts every pod) is needed for
+    O(extra_config), a higher O(kubernetes_version) and O(force_systemd). A new cluster is needed for O(driver), O(container_runtime), O(gpus),
+    O(memory), O(cpus), O(disk_size), O(base_image), O(nodes), O(static_ip), O(mounts), O(wsl_gpu=mounts) and a lower O(kubernetes_version). Not
+    readable are O(preload), O(cache_images), O(extra_start_args), and V(max) for O(memory) and O(cpus). O(wait), O(wait_timeout) and O(start_timeout)
+    belong to a start, not to the cluster.
+  - A C(minikube start), C(stop) or C(delete) of this profile that somebody else has typed is recognised by its process and waited for, up to
+    O(start_timeout). What a killed run has left running is found in the same way.
 requirements:
   - minikube >= 1.32.0, on WSL2 >= 1.33.1
   - kubernetes (Python package)
@@ -252,12 +309,18 @@ cluster:
       ready: true
       reason: ""
       kubelet_version: v1.35.1
+    cgroup_driver:
+      node: cgroupfs
+      kubelet: cgroupfs
     gpu_in_node:
       devices:
         - /dev/dxg
+      libraries: []
       gpus: []
 drift:
-  description: Settings that differ from the declaration before anything was done, each with its C(effect).
+  description:
+    - Settings that differ from the declaration before anything was done, each with its C(effect), which is one of C(in_place), C(needs_restart),
+      C(needs_recreate) and C(cannot_be_read).
   returned: when it was looked at
   type: list
   elements: dict
@@ -274,12 +337,15 @@ before:
     memory_mb: 8000
     cpus: 8
 evidence:
-  description: The failed command, its last events, and the end of the kubelet's journal, without secrets.
+  description:
+    - The failed command, its last events, and the end of the kubelet's journal, without secrets. After a failed start C(path) is a directory on the
+      target with more of each and with C(minikube logs); the newest five are kept.
   returned: when a command failed
   type: dict
   sample:
     command: minikube start -p minikube
     rc: 80
+    path: /home/dev/.cache/gpudev.workstation/evidence/minikube-minikube/20261121T093000.000000Z
 minikube_version:
   description: The version of the minikube program.
   returned: when it was looked at
@@ -310,6 +376,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _jobs, _kube
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube as mk
+from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_plan as planning
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import DRIFT, NEEDS_CONSENT, UNKNOWN, Finding, Layer, skipped
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_cluster import (
     DELETE_SECONDS,
@@ -375,24 +442,31 @@ class Manager:
         if unusable is not None and not self.awaiting:
             entry = mk.CATALOGUE[unusable.code]
             return self._answer(Layer("cluster", entry.status or UNKNOWN, unusable.cause, {}, [unusable]))
-        seen = self.cluster.settled(0 if self.awaiting else self.params["settle_timeout"], SILENT if self.check_mode else COMING_UP)
+        seen = self._settled()
         if self.awaiting and seen.state in NOT_YET:
             return self._from_files(seen)
+        return self._decide(seen)
+
+    def _settled(self) -> Assessment:
+        return self.cluster.settled(0 if self.awaiting else self.params["settle_timeout"], SILENT if self.check_mode else COMING_UP)
+
+    def _decide(self, seen: Assessment, tell: _jobs.Tell | None = None) -> dict[str, t.Any]:
         refused = [] if self.awaiting else self.cluster.refusals(seen)
         if refused:
             return self._answer(refused_layer(refused), seen)
         if not seen.steps:
             return self._answer(self.cluster.layer(seen), seen)
-        return self._act(seen)
+        return self._act(seen, tell)
 
     def _from_files(self, seen: Assessment) -> dict[str, t.Any]:
         """Check mode, and engine or API server are not there yet: config.json can still be compared."""
         if not seen.pending:
             return self._answer(skipped("cluster", f"cannot be looked at yet: {', '.join(self.awaiting)}"), seen)
-        seen.steps = mk.plan(self.wanted, mk.RUNNING, seen.drift)
+        seen.steps = planning.plan(self.wanted, mk.RUNNING, seen.drift)
         return self._act(seen)
 
-    def _act(self, seen: Assessment) -> dict[str, t.Any]:
+    def _act(self, seen: Assessment, tell: _jobs.Tell | None = None) -> dict[str, t.Any]:
+        """Do the steps, or say why not. `tell` is that of the job in which this runs already."""
         words = sorted({step.consent for step in seen.steps if step.consent} - set(self.params["allow"]))
         if words:
             summary = f"{told_steps(seen.steps)}: needs {' and '.join(words)} in workstation_allow"
@@ -400,18 +474,20 @@ class Manager:
         if self.check_mode:
             layer = Layer("cluster", DRIFT, f"would {told_steps(seen.steps)}", facts_of(self.wanted, seen), self._reasons(seen))
             return self._answer(layer, seen, changed=True)
-        if self.params["background"] and any(step.action in mk.LONG for step in seen.steps):
+        if tell is None and self.params["background"] and any(step.action in planning.LONG for step in seen.steps):
             seconds = self.wanted.start_timeout + self.wanted.wait_timeout + DELETE_SECONDS
-            view = _jobs.start(self.jobs, lambda tell: self._work(seen, tell), seconds)
+            view = _jobs.start(self.jobs, lambda told: self._work(seen, told), seconds * (2 if seen.state == mk.BUSY else 1))
             if view is not None:
                 return {**self._answer(Layer("cluster", DRIFT, told_steps(seen.steps)), changed=True), "job": view.as_dict()}
             at_work = _jobs.current(self.jobs)
             if at_work is not None:
                 return self._attached(at_work)
-        return self._work(seen, lambda text: None)
+        return self._work(seen, tell or (lambda text: None))
 
     def _work(self, seen: Assessment, tell: _jobs.Tell) -> dict[str, t.Any]:
         self.cluster.tell = tell
+        if seen.state == mk.BUSY:
+            return self._after_the_other(seen, tell)
         failed = self.cluster.apply(seen)
         if failed is not None:
             return self._answer(failed, seen, changed=True, evidence=failed.facts.pop("evidence", {}))
@@ -420,9 +496,15 @@ class Manager:
         layer.findings += [finding for finding in self._reasons(seen) if finding.code == "MK-021"]
         return self._answer(layer, seen, changed=True)
 
+    def _after_the_other(self, seen: Assessment, tell: _jobs.Tell) -> dict[str, t.Any]:
+        """Somebody else's minikube ends first; what it left is looked at like any other cluster."""
+        late = self.cluster.await_other()
+        return self._answer(late, seen) if late is not None else self._decide(self._settled(), tell)
+
     def _reasons(self, seen: Assessment) -> list[Finding]:
         _status, finding = state_finding(self.wanted, seen)
         known = [finding] if finding is not None and finding.code not in ("MK-044", "MK-045", "MK-020") else []
+        known += self.cluster.remarks if self.check_mode else []
         return known + drift_findings(seen.pending) + mk.advice(self.wanted)
 
     def _answer(self, layer: Layer, seen: Assessment | None = None, changed: bool = False, **returned: t.Any) -> dict[str, t.Any]:
@@ -446,6 +528,8 @@ class Manager:
         after.update({item.setting: item.declared for item in seen.pending})
         if seen.look.profile is None:
             after.update({key: value for key, value in self.params.items() if key in _SHOWN and value})
+            # `auto` has become a number.
+            after.update({key: value for key, value in (("memory", self.cluster.wanted.memory), ("cpus", self.cluster.wanted.cpus)) if value})
         return {"before": before, "after": after}
 
 

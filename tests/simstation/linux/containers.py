@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -305,7 +306,40 @@ def execute(call: Call, name: str, command: list[str]) -> int:
 
 def node_command(call: Call, name: str, item: dict[str, Any], command: list[str]) -> int:
     """A command in the node. What is there follows how the container was made and the cluster's knobs."""
-    command = _without_shell(call, command)
+    if len(command) == 3 and command[:2] in (["sh", "-c"], ["/bin/sh", "-c"], ["bash", "-c"]):
+        return _node_shell(call, name, item, command[2])
+    return _node_program(call, name, item, command)
+
+
+def _node_shell(call: Call, name: str, item: dict[str, Any], script: str) -> int:
+    """`sh -c` of simple commands joined by `;` and `||`, each with `2>&1` or without; more of a shell is not imitated."""
+    code = 0
+    for line in script.split(";"):
+        for number, part in enumerate(line.split("||")):
+            words = shlex.split(part)
+            joined = words[-1:] == ["2>&1"]
+            if set("".join(words[: -1 if joined else None])) & set("&|<>$`"):
+                call.unknown(f"in the node: {script}")
+            if number == 0 or code:
+                code = _node_program(_Joined(call) if joined else call, name, item, words[:-1] if joined else words)  # type: ignore[arg-type]
+    return code
+
+
+class _Joined:
+    """A call whose stderr goes where its stdout goes, as behind `2>&1`; the shell itself says what it cannot find."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)
+
+    def err(self, text: str) -> None:
+        missing = re.search(r'exec: "([^"]+)": executable file not found', text)
+        self._call.out(f"sh: 1: {missing[1]}: not found\n" if missing else text)
+
+
+def _node_program(call: Call, name: str, item: dict[str, Any], command: list[str]) -> int:
     program, arguments = command[0], command[1:]
     if program == "ls":
         return _ls(call, item, [argument for argument in arguments if not argument.startswith("-")], "-d" in arguments)
@@ -317,15 +351,6 @@ def node_command(call: Call, name: str, item: dict[str, Any], command: list[str]
     return 0
 
 
-def _without_shell(call: Call, command: list[str]) -> list[str]:
-    """`sh -c` of plain words is those words; more of a shell is not imitated."""
-    if len(command) != 3 or command[:2] not in (["sh", "-c"], ["/bin/sh", "-c"], ["bash", "-c"]):
-        return command
-    if set(command[2]) & set(";&|<>$`\"'"):
-        call.unknown(f"in the node: {command[2]}")
-    return command[2].split()
-
-
 def _node_text(call: Call, name: str, item: dict[str, Any], command: list[str]) -> str:
     """What programs of the node print that cannot fail."""
     program, arguments = command[0], command[1:]
@@ -335,14 +360,17 @@ def _node_text(call: Call, name: str, item: dict[str, Any], command: list[str]) 
         return " ".join(arguments) + "\n"
     if program == "cat" and arguments == ["/etc/docker/daemon.json"]:
         return daemon_json(call, item)
+    if program == "grep" and arguments[-2:] == ["cgroupDriver", "/var/lib/kubelet/config.yaml"]:
+        # recordings/minikube/force_systemd_node.json: the kubelet's driver is the node's docker's.
+        return f"cgroupDriver: {desktop.engine(call.station)['cgroup_driver']}\n" if item["bootstrapped"] else ""
     if program == "journalctl" and arguments[:2] == ["-u", "kubelet"]:
-        return _kubelet_journal(name, item)
+        return kubelet_journal(name, item)
     if program == "docker" and arguments[:1] == ["info"] and "{{.CgroupDriver}}" in arguments:
         return "cgroupfs\n"
     return call.unknown(f"in the node: {' '.join(command)}")
 
 
-def _kubelet_journal(name: str, item: dict[str, Any]) -> str:
+def kubelet_journal(name: str, item: dict[str, Any]) -> str:
     """What a kubelet with an unknown flag keeps saying; a healthy one's own chatter is not imitated, and what never ran has none."""
     if item.get("refused_flag"):
         recorded = json.loads((RECORDINGS / "kubelet_camelcase_journal.json").read_text())

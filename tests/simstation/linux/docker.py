@@ -379,8 +379,15 @@ def volume(call: Call, words: list[str], trouble: str | None) -> int:
         quiet = bool({"-q", "--quiet"} & options.keys())
         call.out("".join(f"{name}\n" if quiet else f"local     {name}\n" for name in volumes))
         return 0
+    missing = [name for name in rest[1:] if name not in volumes]
+    if rest[:1] == ["inspect"]:
+        # https://docs.docker.com/reference/cli/docker/volume/inspect/
+        there = [name for name in rest[1:] if name in volumes]
+        found = [{"Driver": "local", "Mountpoint": f"/var/lib/docker/volumes/{name}/_data", "Name": name, "Scope": "local"} for name in there]
+        call.out(json.dumps(found, indent=4) + "\n")
+        call.err("".join(f"Error response from daemon: get {name}: no such volume\n" for name in missing))
+        return 1 if missing else 0
     if rest[:1] == ["rm"]:
-        missing = [name for name in rest[1:] if name not in volumes]
         with call.station.changed():
             for name in rest[1:]:
                 if volumes.pop(name, None) is not None:

@@ -476,8 +476,10 @@ def through_kubectl(session: Session) -> int:
 
 
 def logs(session: Session) -> int:
-    need_running(session)
-    return session.call.unknown("logs of a node")
+    """Cut to one of its sections: the kubelet's journal (https://minikube.sigs.k8s.io/docs/commands/logs/; the real one also shows containers and dmesg)."""
+    item = need_running(session)
+    session.call.out(f"==> kubelet <==\n{containers.kubelet_journal(session.name, item)}")
+    return 0
 
 
 COMMANDS: dict[str, Callable[[Session], int]] = {

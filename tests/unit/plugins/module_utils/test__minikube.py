@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube as mk
+from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_plan as planning
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_cluster import ENTRIES
 from ansible_collections.gpudev.workstation.plugins.module_utils._docker import Container, parse_container
-from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import Declaration, Drift, Look, Node, Status
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import Declaration, Look, Node, Status
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_plan import Drift
 from tests.unit.recorded import FIXTURES, recording
 
 START_FAILURES = {
@@ -289,7 +291,10 @@ def test_refused_before_anything_is_touched(changes: dict[str, Any], code: str, 
         {"memory": "16000mb", "cpus": "8", "disk_size": "40g", "kubernetes_version": "v1.35.1", "addons": {"metrics-server": True}},
         {"memory": "max", "cpus": "no-limit", "kubernetes_version": "1.35", "extra_config": {"kubelet.max-pods": "50", "apiserver.v": "4"}},
         {"gpus": "", "driver": "kvm2", "container_runtime": "containerd", "nodes": 3},
-        {"extra_start_args": ("--preload=false", "--static-ip", "192.168.49.10", "--embed-certs")},
+        {"extra_start_args": ("--embed-certs", "--listen-address", "127.0.0.1")},
+        {"memory": "auto", "cpus": "auto", "static_ip": "192.168.200.200", "force_systemd": True, "preload": False, "cache_images": False},
+        {"mounts": ("/home/dev/models:/models",), "wait": ("apiserver", "node_ready"), "wsl_gpu": "off"},
+        {"wait": ("all",), "wsl_gpu": "mounts", "cgroup_driver": "systemd", "force_systemd": True},
     ],
 )
 def test_good_declarations(changes: dict[str, Any]) -> None:
@@ -330,51 +335,51 @@ AS_RECORDED = Declaration(name="gpu", memory="6g", cpus="2", kubernetes_version=
 
 
 def test_no_drift() -> None:
-    assert mk.compare(AS_RECORDED, profile(), container()) == []
-    assert mk.compare(replace(AS_RECORDED, gpus="nvidia", memory="6144", kubernetes_version="1.36.2"), profile(), container()) == []
-    assert mk.compare(Declaration(name="gpu"), profile(), container()) == []
+    assert planning.compare(AS_RECORDED, profile(), container()) == []
+    assert planning.compare(replace(AS_RECORDED, gpus="nvidia", memory="6144", kubernetes_version="1.36.2"), profile(), container()) == []
+    assert planning.compare(Declaration(name="gpu"), profile(), container()) == []
 
 
 DRIFTED: list[tuple[dict[str, Any], str, str]] = [
-    ({"gpus": ""}, "gpus", mk.RECREATE),
-    ({"gpus": "nvidia.com"}, "gpus", mk.RECREATE),
-    ({"memory": "16000mb"}, "memory", mk.RECREATE),
-    ({"memory": "no-limit"}, "memory", mk.RECREATE),
-    ({"memory": "max"}, "memory", mk.CANNOT_BE_READ),
-    ({"cpus": "8"}, "cpus", mk.RECREATE),
-    ({"disk_size": "40g"}, "disk_size", mk.RECREATE),
-    ({"kubernetes_version": "v1.36.3"}, "kubernetes_version", mk.RESTART),
-    ({"kubernetes_version": "v1.37.0"}, "kubernetes_version", mk.RESTART),
-    ({"kubernetes_version": "v1.31.0"}, "kubernetes_version", mk.RECREATE),
-    ({"kubernetes_version": "stable"}, "kubernetes_version", mk.CANNOT_BE_READ),
-    ({"base_image": "other"}, "base_image", mk.RECREATE),
-    ({"extra_config": {"kubelet.max-pods": "50"}}, "extra_config", mk.RESTART),
-    ({"addons": {"metrics-server": True}}, "addons.metrics-server", mk.IN_PLACE),
-    ({"addons": {"nvidia-device-plugin": False}}, "addons.nvidia-device-plugin", mk.IN_PLACE),
-    ({"extra_start_args": ("--preload=false",)}, "extra_start_args", mk.CANNOT_BE_READ),
+    ({"gpus": ""}, "gpus", planning.RECREATE),
+    ({"gpus": "nvidia.com"}, "gpus", planning.RECREATE),
+    ({"memory": "16000mb"}, "memory", planning.RECREATE),
+    ({"memory": "no-limit"}, "memory", planning.RECREATE),
+    ({"memory": "max"}, "memory", planning.CANNOT_BE_READ),
+    ({"cpus": "8"}, "cpus", planning.RECREATE),
+    ({"disk_size": "40g"}, "disk_size", planning.RECREATE),
+    ({"kubernetes_version": "v1.36.3"}, "kubernetes_version", planning.RESTART),
+    ({"kubernetes_version": "v1.37.0"}, "kubernetes_version", planning.RESTART),
+    ({"kubernetes_version": "v1.31.0"}, "kubernetes_version", planning.RECREATE),
+    ({"kubernetes_version": "stable"}, "kubernetes_version", planning.CANNOT_BE_READ),
+    ({"base_image": "other"}, "base_image", planning.RECREATE),
+    ({"extra_config": {"kubelet.max-pods": "50"}}, "extra_config", planning.RESTART),
+    ({"addons": {"metrics-server": True}}, "addons.metrics-server", planning.IN_PLACE),
+    ({"addons": {"nvidia-device-plugin": False}}, "addons.nvidia-device-plugin", planning.IN_PLACE),
+    ({"extra_start_args": ("--embed-certs",)}, "extra_start_args", planning.CANNOT_BE_READ),
 ]
 
 
 @pytest.mark.parametrize(("changes", "setting", "effect"), DRIFTED)
 def test_drift(changes: dict[str, Any], setting: str, effect: str) -> None:
-    found = mk.compare(replace(AS_RECORDED, **changes), profile(), container())
+    found = planning.compare(replace(AS_RECORDED, **changes), profile(), container())
     assert [(item.setting, item.effect) for item in found] == [(setting, effect)]
 
 
 def test_a_container_without_the_gpu_that_the_profile_promises() -> None:
-    assert [item.setting for item in mk.compare(AS_RECORDED, profile(), container(gpus=""))] == ["gpus"]
+    assert [item.setting for item in planning.compare(AS_RECORDED, profile(), container(gpus=""))] == ["gpus"]
 
 
 def test_extra_config_is_compared_as_kept() -> None:
     kept = profile("profile_config_kubelet_camelcase")
     assert kept.extra_config == {"kubelet.cgroupDriver": "systemd"}
-    assert mk.compare(replace(AS_RECORDED, addons={}, extra_config={"kubelet.cgroupDriver": "systemd"}), kept, container()) == []
+    assert planning.compare(replace(AS_RECORDED, addons={}, extra_config={"kubelet.cgroupDriver": "systemd"}), kept, container()) == []
 
 
-RECREATE = [Drift("memory", "16g", "6144mb", mk.RECREATE)]
-RESTART = [Drift("kubernetes_version", "v1.37.0", "v1.36.2", mk.RESTART)]
-ADDON = [Drift("addons.metrics-server", True, False, mk.IN_PLACE)]
-ADDON_OFF = [Drift("addons.dashboard", False, True, mk.IN_PLACE)]
+RECREATE = [Drift("memory", "16g", "6144mb", planning.RECREATE)]
+RESTART = [Drift("kubernetes_version", "v1.37.0", "v1.36.2", planning.RESTART)]
+ADDON = [Drift("addons.metrics-server", True, False, planning.IN_PLACE)]
+ADDON_OFF = [Drift("addons.dashboard", False, True, planning.IN_PLACE)]
 
 PLANS: list[tuple[dict[str, Any], str, list[Drift], list[tuple[str, str]]]] = [
     ({}, mk.RUNNING, [], []),
@@ -412,7 +417,7 @@ PLANS: list[tuple[dict[str, Any], str, list[Drift], list[tuple[str, str]]]] = [
 
 @pytest.mark.parametrize(("changes", "state", "drift", "steps"), PLANS)
 def test_plans(changes: dict[str, Any], state: str, drift: list[Drift], steps: list[tuple[str, str]]) -> None:
-    assert [(step.action, step.consent) for step in mk.plan(Declaration(**changes), state, drift)] == steps
+    assert [(step.action, step.consent) for step in planning.plan(Declaration(**changes), state, drift)] == steps
 
 
 def test_profile_of_an_older_shape() -> None:
@@ -434,4 +439,4 @@ def test_flags_that_start_ignored_are_still_drift_afterwards() -> None:
     kept = profile("profile_config_after_start_without_gpus")
     assert (kept.gpus, kept.memory) == ("all", 6144)
     wanted = replace(AS_RECORDED, gpus="", memory="5g")
-    assert [item.setting for item in mk.compare(wanted, kept, container())] == ["memory", "gpus"]
+    assert [item.setting for item in planning.compare(wanted, kept, container())] == ["memory", "gpus"]
