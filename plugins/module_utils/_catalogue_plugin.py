@@ -806,8 +806,8 @@ _POD: tuple[Entry, ...] = (
     Entry(
         code="POD-PERF-001",
         layer="pod",
-        cause="Low GPU performance in pods: the node has {cpus} CPUs and {memory_mib} MiB, which starves a program that feeds the GPU, or the program "
-        "itself does not use it.",
+        cause="Low GPU performance in pods: the node has {cpus} CPUs and {memory} of memory, which may starve a program that feeds the GPU; or the program "
+        "itself does not keep it busy, or another one shares it.",
         remedy="Give the cluster more CPU and memory (role minikube), and compare utilisation and clocks under load with `nvidia-smi -q -d UTILIZATION,CLOCK`.",
         reference=f"{_KUBERNETES}/tasks/debug/debug-cluster/resource-usage-monitoring/",
         patterns=(r"low GPU (performance|utili[sz]ation)",),
@@ -815,6 +815,39 @@ _POD: tuple[Entry, ...] = (
         severity="warning",
         wording="unverified",
         rows=("S7",),
+    ),
+    Entry(
+        code="POD-PERF-002",
+        layer="pod",
+        cause="The load ended before the GPU could be looked at once.",
+        remedy="Raise load_seconds, or name a program in cuda_command that computes for some seconds.",
+        reference=f"{_KUBERNETES}/tasks/debug/debug-application/debug-pods/",
+        status="unknown",
+    ),
+    Entry(
+        code="POD-CUDA-001",
+        layer="pod",
+        cause="nvidia-smi sees the GPU in a pod, but CUDA does not.",
+        remedy="Check that the pod gets libcuda.so.1 (NVIDIA_DRIVER_CAPABILITIES must include compute), and on WSL2 that the stub in /usr/lib/wsl/lib is "
+        "intact.",
+        reference="https://docs.nvidia.com/cuda/wsl-user-guide/index.html",
+        patterns=(r"no CUDA-capable device is detected", r"libcuda\.so\.1: cannot open shared object file"),
+    ),
+    Entry(
+        code="POD-CUDA-002",
+        layer="pod",
+        cause="The driver is older than the CUDA of the image.",
+        remedy="Update the driver (on WSL2 the Windows one), or name an image in cuda_check that is built for an older CUDA.",
+        reference="https://docs.nvidia.com/deploy/cuda-compatibility/",
+        patterns=(r"CUDA driver version is insufficient for CUDA runtime version", r"unsatisfied condition: cuda>="),
+    ),
+    Entry(
+        code="POD-CUDA-003",
+        layer="pod",
+        cause="The program of the image has no code for this GPU's architecture.",
+        remedy="Name an image in cuda_check that is built for it.",
+        reference="https://docs.nvidia.com/deploy/cuda-compatibility/",
+        patterns=(r"no kernel image is available for execution on the device",),
     ),
 )
 

@@ -74,6 +74,7 @@ def _decide_one(view: View, provider: Provider, repair: bool, phase: str, wanted
     if phase == GRACE and not diagnosis.final:
         # After a restart of node or kubelet a plugin looks Ready seconds before its GPUs are allocatable again; a pull may succeed at the next try.
         return Decision(SETTLE, provider, diagnosis.symptom or f"{provider.told()} runs, no GPU is allocatable yet")
-    if repair and (diagnosis.entry is None or diagnosis.repairable):
+    # GPUs that are shared otherwise than declared are none that a fresh pod would share better.
+    if repair and not view.counts.usable and (diagnosis.entry is None or diagnosis.repairable):
         return Decision(RECREATE, provider, diagnosis.symptom or view.counts.told())
     return Decision(BROKEN, provider, diagnosis.symptom)

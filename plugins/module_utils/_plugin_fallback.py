@@ -25,9 +25,6 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._wait import De
 
 # How long the pods of a deleted DaemonSet may take to end; the plugin has nothing to finish.
 GONE_SECONDS = 60.0
-# The RuntimeClass that NVIDIA's operator, k3s and nvidia-ctk's documentation name so.
-RUNTIME_CLASS = "nvidia"
-AUTO = "auto"
 
 
 class Fallback:
@@ -37,7 +34,7 @@ class Fallback:
         self.kube = kube
         self.runner = runner
         self.image: str = params["image"]
-        self.runtime_class: str = params.get("runtime_class", AUTO)
+        self.runtime_class: str = params.get("runtime_class", own_objects.AUTO)
         self.wanted = sharing.declared(params.get("sharing"))
         self.grace: float = params["grace"]
         self.ready_timeout: float = params["ready_timeout"]
@@ -158,7 +155,7 @@ class Fallback:
     def _deploy(self) -> Layer | None:
         """Configuration first, so that the pod finds it. What equals the server's own prediction is left alone."""
         config = self.wanted.config() if self.wanted else ""
-        wanted = own_objects.manifest(self.image, config, self._class())
+        wanted = own_objects.manifest(self.image, config, own_objects.runtime_class(self.kube, self.runtime_class))
         for body in [*([own_objects.config_map(config)] if config else []), wanted]:
             live = self.kube.get(body["kind"], OWN_NAME, OWN_NAMESPACE)
             if live is not None and not own_objects.is_ours(live):
@@ -167,11 +164,6 @@ class Fallback:
         if not config:
             self._drop_config()
         return None
-
-    def _class(self) -> str:
-        if self.runtime_class != AUTO:
-            return self.runtime_class
-        return RUNTIME_CLASS if self.kube.get("RuntimeClass", RUNTIME_CLASS) else ""
 
     def _bring(self, body: dict[str, t.Any], live: dict[str, t.Any] | None) -> None:
         """The comparison is the server's, by dry run."""

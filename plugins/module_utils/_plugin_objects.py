@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import typing as t
 
+from ansible_collections.gpudev.workstation.plugins.module_utils._kube import Api
 from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_sharing import RESOURCE
 
 OWN_NAME = "gpudev-device-plugin"
@@ -20,7 +21,18 @@ OWN_LABELS = {"app.kubernetes.io/name": OWN_NAME, MANAGED_BY: "gpudev.workstatio
 # Source and digest: roles/workstation/defaults/main/versions.yml.
 DEFAULT_IMAGE = "nvcr.io/nvidia/k8s-device-plugin:v0.20.0@sha256:a61ba9fd8efb82f3a79f877f7580e02c1e8e7593f62473644bc9c79e315c3312"
 
+# The RuntimeClass by which NVIDIA's operator and distributions such as k3s make the NVIDIA runtime known.
+RUNTIME_CLASS = "nvidia"
+AUTO = "auto"
+
 Json = t.Mapping[str, t.Any]
+
+
+def runtime_class(kube: Api, wanted: str) -> str:
+    """What `auto` comes to here; a node whose default runtime is NVIDIA's, as in minikube, needs none."""
+    if wanted != AUTO:
+        return wanted
+    return RUNTIME_CLASS if kube.get("RuntimeClass", RUNTIME_CLASS) else ""
 
 
 CONFIG_HASH = "gpudev.workstation/config-sha256"

@@ -17,19 +17,18 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_plug
 from ansible_collections.gpudev.workstation.plugins.module_utils._device_plugin import container_state, gpu_counts, warnings_of
 from ansible_collections.gpudev.workstation.plugins.module_utils._nvidia_smi import QUERY, Gpu, parse_list, parse_query, parse_summary
 from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_objects import MANAGED_BY, OWN_LABELS
-from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_sharing import RESOURCE
+from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_sharing import RESOURCE, SHARED_RESOURCE
 
 CATALOGUE = Catalogue(POD_ENTRIES)
 NAME = "gpudev-smoke-test"
 LABELS = {"app.kubernetes.io/name": NAME, MANAGED_BY: OWN_LABELS[MANAGED_BY]}
 SELECTOR = ",".join(f"{key}={value}" for key, value in LABELS.items())
-CONTAINER = "nvidia-smi"
 # Same source as in roles/workstation/defaults/main/versions.yml: a plain glibc image without NVIDIA variables.
 DEFAULT_IMAGE = "docker.io/library/ubuntu:24.04"
 
 _STATUS_CODES = ("POD-ADMISSION", "POD-IMAGE", "POD-START")
 _SCHEDULER_CODES = ("POD-PENDING-003", "POD-PENDING-004", "POD-PENDING-005")
-_LOG_CODES = ("POD-START-001", "POD-START-002", "POD-SMI")
+_LOG_CODES = ("POD-START-001", "POD-START-002", "POD-SMI", "POD-CUDA")
 _FINAL_IMAGE_CODES = ("POD-IMAGE-001", "POD-IMAGE-002", "POD-START")
 
 Json = t.Mapping[str, t.Any]
@@ -40,26 +39,58 @@ def new_name() -> str:
     return f"{NAME}-{uuid.uuid4().hex[:8]}"
 
 
-def manifest(name: str, namespace: str, image: str, seconds: int) -> dict[str, t.Any]:
+@dataclass(frozen=True)
+class Program:
+    """What a pod of the smoke test executes; without a command, what its image executes by itself."""
+
+    name: str
+    image: str
+    command: tuple[str, ...] = ()
+    # Beyond the time that is given to scheduling, pulling and a short program.
+    seconds: int = 0
+
+
+def smi_program(image: str) -> Program:
+    return Program("nvidia-smi", image, ("nvidia-smi", *QUERY))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the pod runs and what it asks for."""
+
+    namespace: str
+    resource: str = RESOURCE
+    runtime_class: str = ""
+
+
+def manifest(name: str, program: Program, place: Place, seconds: int) -> dict[str, t.Any]:
     """One GPU by limit, one try, a deadline of its own, and no service account: it has nothing to ask of the API."""
-    container = {
-        "name": CONTAINER,
-        "image": image,
+    container: dict[str, t.Any] = {
+        "name": program.name,
+        "image": program.image,
         "imagePullPolicy": "IfNotPresent",
-        "command": ["nvidia-smi", *QUERY],
-        "resources": {"limits": {RESOURCE: "1"}},
+        "resources": {"limits": {place.resource: "1"}},
         "securityContext": {"allowPrivilegeEscalation": False},
     }
-    spec = {
+    if program.command:
+        container["command"] = list(program.command)
+    spec: dict[str, t.Any] = {
         "restartPolicy": "Never",
-        "activeDeadlineSeconds": seconds,
+        "activeDeadlineSeconds": seconds + program.seconds,
         "terminationGracePeriodSeconds": 1,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "tolerations": [{"key": RESOURCE, "operator": "Exists", "effect": "NoSchedule"}],
         "containers": [container],
     }
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace, "labels": dict(LABELS)}, "spec": spec}
+    if place.runtime_class:
+        spec["runtimeClassName"] = place.runtime_class
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": place.namespace, "labels": dict(LABELS)}, "spec": spec}
+
+
+def resource_to_ask_for(offered: t.Mapping[str, int]) -> str:
+    """The GPU under its plain name if there is one, else a slice, else a MIG instance."""
+    return next((name for name in (RESOURCE, SHARED_RESOURCE, *sorted(offered)) if offered.get(name)), RESOURCE)
 
 
 @dataclass(frozen=True)
@@ -174,11 +205,26 @@ def gpus_in(log: str) -> list[Gpu]:
     return gpus
 
 
+_COMPARED = ("name", "uuid", "driver_version")
+
+
 def differences(gpu: Gpu, expected: Json) -> list[str]:
     """Where the pod's GPU differs from what layer 6 saw; what one side does not say cannot be compared."""
     seen = gpu.as_dict()
     return [
         f"{key} is {seen[key]} in the pod and {expected[key]} in Docker"
-        for key in ("name", "uuid", "driver_version")
+        for key in _COMPARED
         if expected.get(key) and seen[key] and str(expected[key]) != seen[key]
     ]
+
+
+def not_compared(gpu: Gpu, expected: Json) -> dict[str, str]:
+    """Why something could not be held against layer 6."""
+    seen = gpu.as_dict()
+    reasons = {}
+    for key in _COMPARED:
+        if not expected.get(key):
+            reasons[key] = "layer 6 was not looked at, or saw several GPUs" if not expected else "layer 6 did not say it"
+        elif not seen[key]:
+            reasons[key] = "nvidia-smi in the pod does not say it"
+    return reasons

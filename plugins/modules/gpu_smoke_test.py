@@ -13,7 +13,8 @@ author:
 description:
   - Layer 9, C(pod). Runs a pod with a limit of one C(nvidia.com/gpu) that executes C(nvidia-smi) once, reads its log, and removes it again.
   - A pod without a limit would prove nothing, because it may see a GPU that it was not given.
-  - The pod has a unique name. Leftovers of runs that were killed are found by their label and removed first.
+  - With O(cuda_check) a second pod computes, and with O(load_seconds) a third one keeps the GPU busy and watches it meanwhile.
+  - The pods have unique names. Leftovers of runs that were killed are found by their label and removed first.
   - A pod that the kubelet refuses with C(UnexpectedAdmissionError), as happens right after a restart, is replaced by a fresh one.
 extends_documentation_fragment:
   - gpudev.workstation._attributes
@@ -62,6 +63,36 @@ options:
       driver_version:
         description: Version of the driver.
         type: str
+  resource:
+    description:
+      - What the pod asks for. Empty takes what the nodes offer, C(nvidia.com/gpu) first, then C(nvidia.com/gpu.shared), then a MIG instance.
+    type: str
+    default: ""
+  runtime_class:
+    description:
+      - The RuntimeClass of the pod.
+      - V(auto) uses RuntimeClass C(nvidia) where the cluster has one, and else relies on the node's default runtime, as minikube sets it with C(--gpus).
+      - Empty never uses one. Any other value has to exist.
+    type: str
+    default: auto
+  cuda_check:
+    description:
+      - Image of a program that computes on the GPU and ends with 0 when the result is right, as C(nvcr.io/nvidia/k8s/cuda-sample) images do.
+      - Empty runs none. C(nvidia-smi) alone proves that the GPU is seen, not that CUDA works.
+    type: str
+    default: ""
+  cuda_command:
+    description: The program of O(cuda_check) with its arguments; empty is what the image runs by itself.
+    type: list
+    elements: str
+    default: []
+  load_seconds:
+    description:
+      - Keep the GPU busy for so long with O(cuda_command), which then has to be named, and look at utilisation, SM clock and memory each second.
+      - A median utilisation below 50 %, or a clock below half of the highest, is the finding C(POD-PERF-001), a warning with the node's CPUs and memory.
+      - The image needs C(/bin/sh). V(0) runs no load.
+    type: int
+    default: 0
 seealso:
   - module: gpudev.workstation.device_plugin_fallback
   - module: gpudev.workstation.docker_gpu_probe
@@ -71,6 +102,13 @@ EXAMPLES = r"""
 - name: Run a pod on the GPU
   gpudev.workstation.gpu_smoke_test:
     context: minikube
+
+- name: Compute on it too, and look at it under ten seconds of load
+  gpudev.workstation.gpu_smoke_test:
+    context: minikube
+    cuda_check: registry.example/cuda-vectoradd:1
+    cuda_command: [vectoradd]
+    load_seconds: 10
 
 - name: It has to be the GPU that Docker showed
   gpudev.workstation.gpu_smoke_test:
@@ -111,8 +149,29 @@ pod:
   returned: when a pod was created
   type: str
   sample: gpudev-smoke-test-1f0c2d3e
+resource:
+  description: What the pod asked for.
+  returned: when a pod was created
+  type: str
+  sample: nvidia.com/gpu
+cuda_log:
+  description: What the program of O(cuda_check) printed.
+  returned: when it ran and ended well
+  type: str
+  sample: "vectorAdd 1048576 ok"
+load:
+  description: Medians over the seconds under load; null is what C(nvidia-smi) does not say.
+  returned: with O(load_seconds)
+  type: dict
+  sample:
+    samples: 9
+    utilization_percent: 100
+    sm_clock_mhz: 1980
+    sm_clock_max_mhz: 1980
+    memory_used_mib: 539
+    memory_total_mib: 143771
 tries:
-  description: How many pods were needed.
+  description: How many pods were needed for the last program.
   returned: when a pod was created
   type: int
   sample: 1
@@ -134,6 +193,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._kube import (
     require_client,
 )
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import skipped
+from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_objects import AUTO
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import conclude, result
 from ansible_collections.gpudev.workstation.plugins.module_utils._smoke_pod import DEFAULT_IMAGE
 from ansible_collections.gpudev.workstation.plugins.module_utils._smoke_test import LAYER, layer_of_api_error, smoke_test
@@ -152,11 +212,18 @@ def main() -> None:
                 "default": {},
                 "options": {"name": {"type": "str"}, "uuid": {"type": "str"}, "driver_version": {"type": "str"}},
             },
+            "resource": {"type": "str", "default": ""},
+            "runtime_class": {"type": "str", "default": AUTO},
+            "cuda_check": {"type": "str", "default": ""},
+            "cuda_command": {"type": "list", "elements": "str", "default": []},
+            "load_seconds": {"type": "int", "default": 0},
             "awaiting": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
     params = module.params
+    if params["load_seconds"] and not (params["cuda_check"] and params["cuda_command"]):
+        module.fail_json(msg="load_seconds needs a program to run again and again: name its image in cuda_check and the program in cuda_command.")
     if module.check_mode:
         awaited = f" (and it cannot be looked at yet: {', '.join(params['awaiting'])})" if params["awaiting"] else ""
         conclude(module, result([skipped(LAYER, f"a pod is a change, so none is run in check mode{awaited}")], False, True))

@@ -181,7 +181,7 @@ def test_image_that_cannot_be_pulled_is_explained(bench: Callable[..., Bench]) -
 
 def test_busy_gpu_names_its_holder(bench: Callable[..., Bench]) -> None:
     here = bench("healthy")
-    holder = smoke.manifest("holder", "default", CUDA, 60000)
+    holder = smoke.manifest("holder", smoke.smi_program(CUDA), smoke.Place("default"), 60000)
     holder["metadata"]["labels"] = {}
     holder["spec"]["containers"][0]["command"] = ["sleep", "60000"]
     here.kube.create(holder)
@@ -193,7 +193,7 @@ def test_busy_gpu_names_its_holder(bench: Callable[..., Bench]) -> None:
 
 def test_leftovers_are_removed(bench: Callable[..., Bench]) -> None:
     here = bench("healthy")
-    here.kube.create(smoke.manifest(smoke.new_name(), "default", CUDA, 600))
+    here.kube.create(smoke.manifest(smoke.new_name(), smoke.smi_program(CUDA), smoke.Place("default"), 600))
     layer, returned = here.smoke()
     assert (layer.status, len(returned["leftovers"])) == ("ok", 1)
 
@@ -204,3 +204,78 @@ def test_absent_takes_only_ours_away(bench: Callable[..., Bench]) -> None:
     assert (status(done), done["provider"], done["allocatable"]) == ("changed", "addon", 1)
     assert here.kube.get(*OWN) is None
     assert here.fallback(state="absent")["changed"] is False
+
+
+# --- sharing ---
+
+FOUR = {"mode": "time_slicing", "replicas": 4, "rename": False, "fail_requests_greater_than_one": True}
+
+
+def phases(here: Bench, names: list[str]) -> list[str]:
+    return [((here.kube.get("Pod", name, "default") or {}).get("status") or {}).get("phase", "") for name in names]
+
+
+def sleeper(here: Bench, name: str, resource: str = "nvidia.com/gpu") -> None:
+    """A pod that holds one GPU, or one slice of it, until it is deleted."""
+    body = smoke.manifest(name, smoke.smi_program(CUDA), smoke.Place("default", resource), 60000)
+    body["metadata"]["labels"] = {}
+    body["spec"]["containers"][0]["command"] = ["sleep", "60000"]
+    here.kube.create(body)
+
+
+def settled(here: Bench, names: list[str], wanted: list[str]) -> list[str]:
+    return wait_for("the pods", lambda: phases(here, names), lambda found: found == wanted, 10, 0.1)
+
+
+def test_a_healthy_addon_is_not_shared_and_the_way_out_is_named(bench: Callable[..., Bench]) -> None:
+    here = bench("healthy")
+    before = here.objects()
+    refused = here.fallback(sharing=FOUR)
+    assert (refused["failed"], codes(refused), here.objects() == before) == (True, ["PLUGIN-SHARE-005"], True)
+    assert "addons: {nvidia-device-plugin: false}" in refused["msg"]
+    assert codes(here.fallback(sharing={"mode": "mig", "strategy": "mixed"})) == ["PLUGIN-SHARE-002"]
+    assert here.objects() == before
+
+
+def test_with_four_replicas_four_pods_run_at_once_and_the_fifth_waits(bench: Callable[..., Bench]) -> None:
+    here = bench("healthy")
+    here.cluster.disable_addon("nvidia-device-plugin")
+    done = here.fallback(sharing=FOUR)
+    assert (status(done), done["provider"], done["allocatable"], done["sharing"]) == ("changed", "fallback", 4, "time-slicing with 4 replicas")
+    assert here.fallback(sharing=FOUR)["changed"] is False
+    names = [f"slice-{number}" for number in range(5)]
+    for name in names[:4]:
+        sleeper(here, name)
+    settled(here, names[:4], ["Running"] * 4)
+    sleeper(here, names[4])
+    wait_for(
+        "FailedScheduling",
+        lambda: here.kube.events("default", names[4]),
+        lambda events: any("Insufficient nvidia.com/gpu" in e["message"] for e in events),
+        10,
+        0.1,
+    )
+    assert phases(here, names) == ["Running"] * 4 + ["Pending"]
+    here.kube.delete("Pod", names[0], "default", grace_seconds=0)
+    settled(here, names[1:], ["Running"] * 4)
+
+
+def test_sharing_is_changed_renamed_and_given_up_again(bench: Callable[..., Bench]) -> None:
+    here = bench("addon_never_applied")
+    assert here.fallback(sharing=FOUR)["resources"] == {"nvidia.com/gpu": {"capacity": 4, "allocatable": 4}}
+    renamed = here.fallback(sharing={**FOUR, "replicas": 2, "rename": True})
+    # The name that was given up stays: recordings/gpu/ts_rename_node.
+    assert renamed["resources"] == {"nvidia.com/gpu": {"capacity": 4, "allocatable": 0}, "nvidia.com/gpu.shared": {"capacity": 2, "allocatable": 2}}
+    assert (status(renamed), renamed["allocatable"], renamed["capacity"]) == ("changed", 2, 2)
+    assert here.smoke()[0].status == "ok"
+    back = here.fallback(sharing={"mode": "exclusive"})
+    assert (status(back), back["allocatable"], here.kube.get("ConfigMap", *OWN[1:])) == ("changed", 1, None)
+    assert here.fallback(sharing={"mode": "exclusive"})["changed"] is False
+
+
+def test_sharing_in_check_mode_leaves_nothing(bench: Callable[..., Bench]) -> None:
+    here = bench("addon_never_applied")
+    before = here.objects()
+    predicted = here.fallback(check_mode=True, sharing=FOUR)
+    assert predicted["actions"] == [f"apply ConfigMap kube-system/{OWN[1]}", f"apply DaemonSet kube-system/{OWN[1]}"]
+    assert here.objects() == before

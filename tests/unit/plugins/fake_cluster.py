@@ -73,7 +73,9 @@ class FakeCluster:
         self.changes.append(("apply", body["kind"], name, dry_run))
         live = self.get(body["kind"], name, namespace)
         # What is stored carries defaults that the applied object lacks, as with a real server.
-        stored = {**body, "spec": {"revisionHistoryLimit": 10, **body["spec"]}, "status": (live or {}).get("status", {})}
+        stored = dict(body)
+        if "spec" in body:
+            stored.update(spec={"revisionHistoryLimit": 10, **body["spec"]}, status=(live or {}).get("status", {}))
         stored["metadata"] = {**body["metadata"], "uid": "uid-" + name, "resourceVersion": str(len(self.changes))}
         if not dry_run:
             self.add(stored)

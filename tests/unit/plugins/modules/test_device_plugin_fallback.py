@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils import _plugin_
 from ansible_collections.gpudev.workstation.plugins.module_utils._kube import UNREACHABLE, KubeError, Readiness
 from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_fallback import converge
 from ansible_collections.gpudev.workstation.plugins.module_utils._runner import Completed
-from tests.unit.plugins.fake_cluster import GOOD, NOT_SUPPORTED, FakeCluster, addon, plugin_pod, recorded
+from tests.unit.plugins.fake_cluster import FIXTURES, GOOD, NOT_SUPPORTED, FakeCluster, addon, plugin_pod, recorded
 
 OWN = objects.OWN_NAME
 OWN_UID = f"uid-{OWN}"
@@ -320,3 +321,151 @@ def test_absent_in_check_mode_deletes_nothing() -> None:
     answer = run(cluster, state="absent", check_mode=True)
     assert answer["changed"] is True
     assert cluster.real_changes() == []
+
+
+# --- sharing ---
+
+FOUR = {"mode": "time_slicing", "replicas": 4, "rename": False, "fail_requests_greater_than_one": True}
+SLICED = json.loads((FIXTURES / "plugin" / "gpu_ts_logs.json").read_text())["stdout"]
+H200 = {"--query-gpu": Completed((), 0, "NVIDIA H200, Disabled\n", "", 0.0)}
+GEFORCE = {"--query-gpu": Completed((), 0, "NVIDIA GeForce RTX 4090, [N/A]\n", "", 0.0)}
+
+
+def four(cluster: FakeCluster) -> None:
+    """The node of recordings/gpu/ts_node."""
+    cluster.node_object["status"].update(capacity={"nvidia.com/gpu": "4"}, allocatable={"nvidia.com/gpu": "4"})
+
+
+def slices_come_up(cluster: FakeCluster, body: dict[str, Any]) -> None:
+    if body["kind"] == "DaemonSet":
+        plugin_pod(cluster, body["metadata"]["uid"], f"{OWN}-bbbbb", SLICED)
+        four(cluster)
+
+
+def test_time_slicing_is_applied_with_its_configuration_first_and_is_kept_by_the_second_run() -> None:
+    cluster = FakeCluster()
+    cluster.when_created = slices_come_up
+    answer = run(cluster, sharing=FOUR)
+    assert cluster.real_changes() == [("apply", "ConfigMap", OWN), ("apply", "DaemonSet", OWN)]
+    assert (layer(answer)["status"], answer["allocatable"], answer["sharing"]) == ("changed", 4, "time-slicing with 4 replicas")
+    assert len(answer["diff"]["after"]["spec"]["template"]["metadata"]["annotations"][objects.CONFIG_HASH]) == 64
+    assert "replicas: 4" in answer["diff"]["after"]["config"]["config.yaml"]
+    cluster.changes.clear()
+    assert run(cluster, sharing=FOUR)["changed"] is False
+    assert cluster.real_changes() == []
+
+
+def test_other_replicas_are_another_hash_so_that_the_pod_is_replaced() -> None:
+    cluster = FakeCluster()
+    cluster.when_created = slices_come_up
+    run(cluster, sharing=FOUR)
+    cluster.changes.clear()
+    predicted = run(cluster, check_mode=True, sharing={**FOUR, "replicas": 2})
+    assert predicted["actions"] == [f"apply ConfigMap kube-system/{OWN}", f"apply DaemonSet kube-system/{OWN}"]
+    assert cluster.real_changes() == []
+    answer = run(cluster, sharing={**FOUR, "replicas": 3})
+    assert cluster.real_changes() == [("apply", "ConfigMap", OWN), ("apply", "DaemonSet", OWN)]
+    # The node still offers four: that is not what is declared.
+    assert (layer(answer)["status"], codes(answer)) == ("broken", ["PLUGIN-SHARE-007"])
+
+
+def test_exclusive_use_takes_the_configuration_away_again() -> None:
+    cluster = FakeCluster()
+    cluster.when_created = slices_come_up
+    run(cluster, sharing=FOUR)
+    cluster.changes.clear()
+    run(cluster, sharing={"mode": "exclusive"})
+    assert cluster.real_changes() == [("apply", "DaemonSet", OWN), ("delete", "ConfigMap", OWN)]
+
+
+def test_absent_takes_the_configuration_away_too() -> None:
+    cluster = FakeCluster()
+    cluster.when_created = slices_come_up
+    run(cluster, sharing=FOUR)
+    cluster.changes.clear()
+    run(cluster, state="absent")
+    assert cluster.real_changes() == [("delete", "DaemonSet", OWN), ("delete", "ConfigMap", OWN)]
+
+
+def test_a_config_map_of_that_name_that_is_not_ours_is_never_touched() -> None:
+    cluster = FakeCluster()
+    cluster.add({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": OWN, "namespace": "kube-system", "uid": "x"}, "data": {}})
+    answer = run(cluster, sharing=FOUR)
+    assert codes(answer) == ["PLUGIN-OWN-001"]
+    run(cluster, state="absent")
+    assert cluster.real_changes() == []
+
+
+def test_a_healthy_addon_cannot_share_and_the_refusal_says_how_to_give_it_up() -> None:
+    cluster = FakeCluster("node_1_1")
+    addon(cluster)
+    answer = run(cluster, sharing=FOUR)
+    assert (answer["failed"], codes(answer)) == (True, ["PLUGIN-SHARE-005"])
+    assert "addons: {nvidia-device-plugin: false}" in answer["msg"]
+    assert cluster.changes == []
+    assert "failed" not in run(cluster, sharing={"mode": "exclusive"})
+
+
+def test_an_addon_that_came_back_beside_our_sharing_plugin_is_refused_not_given_way_to() -> None:
+    cluster = FakeCluster()
+    cluster.when_created = slices_come_up
+    run(cluster, sharing=FOUR)
+    cluster.changes.clear()
+    addon(cluster)
+    answer = run(cluster, sharing=FOUR)
+    assert codes(answer) == ["PLUGIN-SHARE-005", "PLUGIN-TWO-002"]
+    assert cluster.real_changes() == []
+
+
+def test_another_provider_is_held_to_what_it_says_itself() -> None:
+    cluster = FakeCluster()
+    four(cluster)
+    addon(cluster, SLICED, labels={"app.kubernetes.io/name": "nvidia-device-plugin"})
+    assert "failed" not in run(cluster, sharing=FOUR)
+    assert codes(run(cluster, sharing={**FOUR, "replicas": 2})) == ["PLUGIN-SHARE-006"]
+    assert "failed" not in run(cluster)
+    assert cluster.real_changes() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "kernel", "smi", "code", "status"),
+    [
+        ({"mode": "mps"}, "6.6.87", {}, "PLUGIN-SHARE-001", "unsupported"),
+        ({"mode": "mig", "strategy": "mixed"}, "6.6.87.2-microsoft-standard-WSL2", H200, "PLUGIN-SHARE-002", "unsupported"),
+        ({"mode": "mig", "strategy": "single"}, "6.6.87", GEFORCE, "PLUGIN-SHARE-003", "unsupported"),
+        ({"mode": "mig", "strategy": "single"}, "6.6.87", H200, "PLUGIN-SHARE-004", "broken"),
+    ],
+)
+def test_what_the_platform_cannot_do_is_refused_before_anything_is_touched(
+    options: dict[str, Any], kernel: str, smi: dict[str, Completed], code: str, status: str
+) -> None:
+    cluster = FakeCluster()
+    cluster.node_object["metadata"]["labels"]["minikube.k8s.io/name"] = "minikube"
+    cluster.node_object["status"]["nodeInfo"]["kernelVersion"] = kernel
+    answer = run(cluster, smi=smi, sharing=options)
+    assert (layer(answer)["status"], codes(answer)) == (status, [code])
+    assert cluster.changes == []
+
+
+def test_mig_on_somebody_elses_node_is_judged_by_what_the_node_then_offers() -> None:
+    """This machine's nvidia-smi says nothing of a node that is not a container here."""
+    cluster = FakeCluster()
+    cluster.when_created = own_comes_up
+    answer = run(cluster, smi=H200, sharing={"mode": "mig", "strategy": "mixed"})
+    assert (layer(answer)["status"], codes(answer)) == ("broken", ["PLUGIN-SHARE-004"])
+
+
+def test_runtime_class_nvidia_is_used_where_it_exists() -> None:
+    cluster = FakeCluster()
+    cluster.when_created = own_comes_up
+    cluster.add({"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "nvidia"}, "handler": "nvidia"})
+    run(cluster)
+    assert cluster.objects[("DaemonSet", "kube-system", OWN)]["spec"]["template"]["spec"]["runtimeClassName"] == "nvidia"
+    run(cluster, runtime_class="")
+    assert "runtimeClassName" not in cluster.objects[("DaemonSet", "kube-system", OWN)]["spec"]["template"]["spec"]
+
+
+def test_timings_are_told() -> None:
+    cluster = FakeCluster("node_1_1")
+    addon(cluster)
+    assert set(run(cluster)["timings"]) == {"api_ready", "verdict"}
