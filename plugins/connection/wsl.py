@@ -19,21 +19,41 @@ description:
     method C(runas) is replaced by P(gpudev.workstation.wsl#become).
   - No command line on Windows ever contains user data. The command and its input travel on standard input, so there is no limit on their length and
     nothing to quote.
-  - Exit codes from 0 to 255, standard output, standard error and transferred files are exact.
+  - Exit codes from 0 to 255, standard output, standard error and transferred files are exact. Files of any size are transferred in pieces, with
+    progress at C(-vvv).
+  - An answer of the host that says busy, or that a quota is used up, is waited out for half a minute.
   - What C(wsl.exe) itself has to complain about makes the host unreachable, with its text, the cause and the remedy.
 requirements:
-  - pywinrm >= 0.5.0 on the controller, for the carrier V(winrm).
-  - C(/bin/sh), C(base64) and C(sha256sum) in the distribution.
+  - On the controller, for the carrier V(winrm), pywinrm >= 0.5.0; for V(psrp), pypsrp >= 0.8.0; for V(ssh), the OpenSSH client.
+  - C(/bin/sh) and C(base64) in the distribution; for files also C(sha256sum), C(dd), C(head) and C(tail). Those of coreutils and of busybox do.
 options:
   carrier:
-    description: The connection plugin that reaches the Windows host.
+    description:
+      - The connection plugin that reaches the Windows host.
+      - V(psrp) takes the login of P(ansible.builtin.psrp#connection), but no PowerShell runs - bytes cross a remote shell as they are.
+      - V(ssh) needs the OpenSSH server of Windows. See O(carrier_shell).
     type: string
     default: winrm
     choices:
       - winrm
+      - psrp
+      - ssh
       - ansible.builtin.winrm
+      - ansible.builtin.psrp
+      - ansible.builtin.ssh
     vars:
       - name: ansible_wsl_carrier
+  carrier_shell:
+    description:
+      - With the carrier V(ssh), the C(DefaultShell) of the OpenSSH server, which nothing in the protocol tells.
+      - V(powershell) stands for Windows PowerShell and for PowerShell 7.
+    type: string
+    default: cmd
+    choices:
+      - cmd
+      - powershell
+    vars:
+      - name: ansible_wsl_carrier_shell
   distribution:
     description:
       - The distribution to work in, as C(wsl -l -q) shows it.
@@ -56,10 +76,10 @@ options:
     description:
       - The C(wsl.exe) of the Windows host.
       - RV(gpudev.workstation.host_info#module:workstation.wsl.executable) says where it is.
-      - The default is where the MSI of WSL 2 puts it. The C(wsl.exe) in C(System32) can be the stub of a Store application, which does not start from
-        the session that WinRM works in.
+      - When nothing is given, or what is given does not start, C(C:\Program Files\WSL\wsl.exe) is tried, where the MSI of WSL 2 puts it, and then
+        C(C:\Windows\System32\wsl.exe), which can be the stub of a Store application that does not start from the session that WinRM works in.
     type: string
-    default: C:\Program Files\WSL\wsl.exe
+    default: ''
     vars:
       - name: ansible_wsl_executable
   pipelining:
@@ -70,6 +90,9 @@ options:
       - name: ansible_pipelining
       - name: ansible_wsl_pipelining
 notes:
+  - The password of C(sudo), C(su) and other become methods that read it from standard input is given when they ask. With
+    P(gpudev.workstation.wsl#become) none is needed.
+  - With the carrier V(ssh), what the C(ssh) program itself says ends up in standard error, as it does with P(ansible.builtin.ssh#connection).
   - The play that works inside WSL should set C(ansible_python_interpreter), C(ansible_become_method) and C(ansible_shell_type) in its C(vars), so
     that nothing the inventory says for the Windows side is taken for the Linux side.
   - Programs that a task leaves running do not keep the distribution alive once nobody uses it.
@@ -77,6 +100,10 @@ seealso:
   - plugin: gpudev.workstation.wsl
     plugin_type: become
   - plugin: ansible.builtin.winrm
+    plugin_type: connection
+  - plugin: ansible.builtin.psrp
+    plugin_type: connection
+  - plugin: ansible.builtin.ssh
     plugin_type: connection
 """
 
@@ -100,7 +127,6 @@ import base64
 import hashlib
 import os
 import secrets
-import shlex
 import typing as t
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNotFound
@@ -108,34 +134,38 @@ from ansible.module_utils.common.text.converters import to_bytes
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.become import BecomeBase
 from ansible.plugins.connection import ConnectionBase
-from ansible.plugins.loader import become_loader, connection_loader, get_shell_plugin
+from ansible.plugins.loader import become_loader, get_shell_plugin
 from ansible.utils.display import Display
 
-from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import Catalogue
+from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import Catalogue, Entry
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_connection import ENTRIES
-from ansible_collections.gpudev.workstation.plugins.plugin_utils._winrs import Channel, WinRSChannel
+from ansible_collections.gpudev.workstation.plugins.plugin_utils import _file_pieces
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._become_password import built_by, refusal, with_password, without_prompt
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._carriers import Carrier
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._channel import Channel, Ended
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_command import (
     DEFAULT_EXECUTABLE,
+    SYSTEM32_EXECUTABLE,
     Target,
-    chunks,
-    command_line,
     own_words,
     script,
     split_trailer,
+    winrs_line,
 )
 
 display = Display()
 
 CATALOGUE = Catalogue(ENTRIES)
 BECOME_METHOD = "gpudev.workstation.wsl"
-CARRIERS = ("winrm", "ansible.builtin.winrm")
+DEFAULT_CARRIER = "winrm"
 
-# WSL_UTF8: wsl.exe speaks UTF-8 instead of UTF-16; WSL_DISABLE_WARNINGS: its remarks on .wslconfig stay out of the command's standard error.
-ENVIRONMENT = {"WSL_UTF8": "1", "WSL_DISABLE_WARNINGS": "1"}
-
-# A multiple of 3, so that pieces of base64 can be joined.
-FILE_PIECE = 192 * 1024
-PROGRESS_EVERY = 16 * 1024 * 1024
+# Nothing started: no such program, the stub of Windows without WSL, the Store application in session 0. Another wsl.exe may do better.
+NO_PROGRAM = "CONN-014"
+OTHER_EXECUTABLE_MAY_DO = (NO_PROGRAM, "CONN-008", "CONN-011")
+UNTOLD = "CONN-015"
+# What cmd.exe ends with when it finds no program, in whatever language it says so.
+NOT_STARTED = (1, 9009)
+LONGEST_COMPLAINT = 8192
 
 
 class Connection(ConnectionBase):
@@ -149,33 +179,31 @@ class Connection(ConnectionBase):
         # The shell is given, or else ansible_shell_type of the Windows host would choose it.
         kwargs.setdefault("shell", get_shell_plugin(shell_type="sh", executable=play_context.executable))
         super().__init__(play_context, *args, **kwargs)
-        self._carrier: t.Any = None
+        self._carrier: Carrier | None = None
         self._carrier_variables: dict[str, t.Any] | None = None
-        self._channel: Channel | None = None
+        self._working_executable = ""
 
     # Options: ours to us, the carrier's to the carrier.
 
     def _resolve_option_variables(self, variables: dict[str, t.Any], templar: t.Any) -> dict[str, t.Any]:
         """Private in ansible-core, but the only place that sees every variable; present from 2.17 to 2.19 (facts/winrm.md 3.4)."""
         own: dict[str, t.Any] = super()._resolve_option_variables(variables, templar)
-        self._load_carrier(str(own.get("ansible_wsl_carrier", CARRIERS[0])))
-        self._carrier_variables = self._carrier._resolve_option_variables(variables, templar)
+        carrier = self._loaded_carrier(str(own.get("ansible_wsl_carrier", DEFAULT_CARRIER)))
+        self._carrier_variables = carrier.plugin._resolve_option_variables(variables, templar)
         return own
 
     def set_options(
         self, task_keys: dict[str, t.Any] | None = None, var_options: dict[str, t.Any] | None = None, direct: dict[str, t.Any] | None = None
     ) -> None:
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
-        if self._carrier is None:
-            self._load_carrier(self.get_option("carrier"))
         variables = self._carrier_variables if self._carrier_variables is not None else var_options
-        self._carrier.set_options(task_keys=task_keys, var_options=variables, direct=direct)
+        self._loaded_carrier(self.get_option("carrier")).plugin.set_options(task_keys=task_keys, var_options=variables, direct=direct)
 
-    def _load_carrier(self, name: str) -> None:
-        if name not in CARRIERS:
-            raise AnsibleError(f"ansible_wsl_carrier: {name!r} cannot carry this connection; it can be {' or '.join(CARRIERS)}.")
-        self._carrier = connection_loader.get(name, self._play_context, os.devnull)
-        self._channel = WinRSChannel(self._carrier, ENVIRONMENT)
+    def _loaded_carrier(self, name: str) -> Carrier:
+        """The same one for every item of a loop, because its connection is kept."""
+        if self._carrier is None or self._carrier.name != name:
+            self._carrier = Carrier(name, self._play_context)
+        return self._carrier
 
     def set_become_plugin(self, plugin: BecomeBase | None) -> None:
         """`runas` is what an inventory says for Windows; it means nothing in Linux."""
@@ -188,91 +216,120 @@ class Connection(ConnectionBase):
     def _connect(self) -> Connection:
         if not self._connected:
             # A name that cannot be is refused before anything is sent.
-            command_line(self._target())
-            self._open_channel().open()
+            for executable in self._executables():
+                winrs_line(self._target(executable))
+            self._channel().open()
             self._connected = True
         return self
 
-    def _open_channel(self) -> Channel:
-        if self._channel is None:
+    def _channel(self) -> Channel:
+        if self._carrier is None:
             raise AnsibleError("The connection was used before its options were set.")
-        return self._channel
+        return self._carrier.channel(self.get_option("carrier_shell"))
 
     def close(self) -> None:
-        if self._channel is not None:
-            self._channel.close()
+        if self._carrier is not None:
+            self._carrier.close()
         self._connected = False
 
     def reset(self) -> None:
-        self.close()
+        if self._carrier is not None:
+            self._carrier.reset()
+        self._connected = False
 
     # Work
 
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)  # type: ignore[safe-super]
-        self._refuse_prompts(cmd)
-        out: list[bytes] = []
-        data = in_data or b""
-        # Only ASCII is certain to cross every Windows pipe unharmed; Ansible's own modules are ASCII.
-        encoded = not data.isascii()
-        rc, stderr = self._run(cmd, [base64.encodebytes(data) if encoded else data], out.append, self._user_for(cmd), encoded)
-        return rc, b"".join(out), stderr
+        become = built_by(self.become, cmd)
+        if become is None:
+            ended = self._run(cmd, in_data or b"")
+            return ended.rc, ended.stdout, ended.stderr
+        command, data = with_password(become, cmd, in_data or b"")
+        ended = self._run(command, data, self._user_for(cmd))
+        if ended.rc != 0 and (reason := refusal(become, ended.stderr)):
+            raise AnsibleError(reason)
+        return ended.rc, ended.stdout, without_prompt(become, ended.stderr)
 
     def put_file(self, in_path: str, out_path: str) -> None:
         super().put_file(in_path, out_path)  # type: ignore[safe-super]
-        if not os.path.exists(to_bytes(in_path, errors="surrogate_or_strict")):
+        source = to_bytes(in_path, errors="surrogate_or_strict")
+        if not os.path.exists(source):
             raise AnsibleFileNotFound(f"file or module does not exist: {in_path}")
-        display.vvv(f"PUT {in_path} TO {out_path}", host=self._host())
-        digest = hashlib.sha256()
-        answer: list[bytes] = []
-        target = shlex.quote(out_path)
-        rc, stderr = self._run(f"base64 -d > {target} && sha256sum < {target}", self._file_pieces(in_path, digest), answer.append)
-        if rc != 0:
-            raise AnsibleError(f"Could not write {out_path} in {self._place()}: exit code {rc}: {own_words(stderr)}")
-        if b"".join(answer).split()[:1] != [digest.hexdigest().encode("ascii")]:
+        size, digest, answer = os.path.getsize(source), hashlib.sha256(), b""
+        display.vvv(f"PUT {in_path} TO {out_path} ({size} bytes)", host=self._host())
+        with open(source, "rb") as file:
+            for number, piece, last in _file_pieces.pieces(file):
+                digest.update(piece)
+                ended = self._run(_file_pieces.write_piece(out_path, number, last), base64.b64encode(piece) + b"\n")
+                if ended.rc != 0:
+                    raise AnsibleError(f"Could not write {out_path} in {self._place()}: exit code {ended.rc}: {own_words(ended.stderr)}")
+                answer = ended.stdout
+                self._progress("PUT", number, len(piece), size)
+        if answer.split()[:1] != [digest.hexdigest().encode("ascii")]:
             raise AnsibleError(f"{out_path} in {self._place()} differs from {in_path} after the transfer (SHA-256); run again.")
 
     def fetch_file(self, in_path: str, out_path: str) -> None:
         super().fetch_file(in_path, out_path)  # type: ignore[safe-super]
         display.vvv(f"FETCH {in_path} TO {out_path}", host=self._host())
         with open(to_bytes(out_path, errors="surrogate_or_strict"), "wb") as file:
-            decoder = _Base64Writer(file)
-            rc, stderr = self._run(f"base64 < {shlex.quote(in_path)}", [], decoder.write)
-            decoder.finish()
-        if rc != 0:
-            raise AnsibleError(f"Could not read {in_path} in {self._place()}: exit code {rc}: {own_words(stderr)}")
+            number, piece = -1, b""
+            while number < 0 or len(piece) == _file_pieces.PIECE:
+                number += 1
+                piece = self._fetched_piece(in_path, number)
+                file.write(piece)
+                self._progress("FETCH", number, len(piece))
 
-    def _file_pieces(self, path: str, digest: t.Any) -> t.Iterator[bytes]:
-        done = 0
-        with open(to_bytes(path, errors="surrogate_or_strict"), "rb") as file:
-            while piece := file.read(FILE_PIECE):
-                digest.update(piece)
-                done += len(piece)
-                if done % PROGRESS_EVERY < len(piece) and done > len(piece):
-                    display.vvv(f"PUT {path}: {done} bytes", host=self._host())
-                yield base64.b64encode(piece) + b"\n"
+    def _fetched_piece(self, path: str, number: int) -> bytes:
+        failed = secrets.token_hex(8)
+        ended = self._run(_file_pieces.read_piece(path, number, failed), b"")
+        if ended.rc != 0 or failed.encode() in ended.stderr:
+            words = own_words(ended.stderr).replace(failed, "").strip()
+            raise AnsibleError(f"Could not read {path} in {self._place()}: exit code {ended.rc or 1}: {words}")
+        try:
+            return base64.b64decode(ended.stdout)
+        except ValueError as cut:
+            raise AnsibleConnectionFailure(f"The transfer of {path} ended in the middle of a group of base64 characters; run again.") from cut
 
-    def _run(
-        self, command: str, pieces: t.Iterable[bytes], on_stdout: t.Callable[[bytes], None], user: str | None = None, encoded: bool = False
-    ) -> tuple[int, bytes]:
-        """Exit code and standard error of a command in the distribution; standard output goes to `on_stdout` as it comes."""
-        target = self._target() if user is None else self._target().as_user(user)
-        line = command_line(target)
-        mark = secrets.token_hex(8)
-        head = _Head(on_stdout)
+    def _progress(self, verb: str, number: int, length: int, size: int | None = None) -> None:
+        if number:
+            display.vvv(f"{verb}: {number * _file_pieces.PIECE + length}{f' of {size}' if size else ''} bytes", host=self._host())
+
+    def _run(self, command: str, data: bytes, user: str | None = None) -> Ended:
+        """A command in the distribution, by the first wsl.exe that gets there."""
+        complaints: list[tuple[Target, Entry, AnsibleConnectionFailure]] = []
+        for executable in self._executables():
+            target = self._target(executable, user)
+            mark = secrets.token_hex(8)
+            ended = self._sent(target, command, data, mark)
+            stderr, rc = (ended.stderr, 0) if ended.rc == 0 else split_trailer(ended.stderr, mark)
+            if rc is not None:
+                self._working_executable = executable
+                return Ended(rc, ended.stdout, stderr)
+            entry, failure = _complaint(target, ended)
+            complaints.append((target, entry, failure))
+            if entry.code not in OTHER_EXECUTABLE_MAY_DO:
+                break
+        raise _most_telling(complaints)
+
+    def _sent(self, target: Target, command: str, data: bytes, mark: str) -> Ended:
         display.vvv(f"WSL EXEC in {target.distribution or 'the default distribution'} as {target.user or 'its default user'}", host=self._host())
         if not self._play_context.no_log:
             display.vvvvv(f"WSL COMMAND {command}", host=self._host())
-        ended = self._open_channel().run(line, chunks(_joined(script(command, mark, encoded), pieces)), head.write)
-        if ended.rc == 0:
-            return 0, ended.stderr
-        stderr, rc = split_trailer(ended.stderr, mark)
-        if rc is None:
-            raise _unreachable(target, ended.rc, head.kept, stderr)
-        return rc, stderr
+        # Only ASCII is certain to cross every Windows pipe unharmed; Ansible's own modules are ASCII.
+        encoded = not data.isascii()
+        stdin = script(command, mark, encoded) + (base64.encodebytes(data) if encoded else data)
+        return self._channel().run(target, stdin)
 
-    def _target(self) -> Target:
-        return Target(self.get_option("executable") or DEFAULT_EXECUTABLE, self.get_option("distribution") or "", self.get_option("remote_user") or "")
+    def _executables(self) -> list[str]:
+        """The one that was named, then the usual places; once one has worked, only that."""
+        if self._working_executable:
+            return [self._working_executable]
+        named = [self.get_option("executable")] if self.get_option("executable") else []
+        return list(dict.fromkeys([*named, DEFAULT_EXECUTABLE, SYSTEM32_EXECUTABLE]))
+
+    def _target(self, executable: str, user: str | None = None) -> Target:
+        return Target(executable, self.get_option("distribution") or "", user if user is not None else self.get_option("remote_user") or "")
 
     def _user_for(self, command: str) -> str | None:
         marks = getattr(self.become, "marks", None)
@@ -280,67 +337,30 @@ class Connection(ConnectionBase):
             return None
         return str(self.become.get_option("become_user"))
 
-    def _refuse_prompts(self, command: str) -> None:
-        become = self.become
-        if become is not None and become.success and become.success in command and become.expect_prompt():
-            raise AnsibleError(
-                f"The become method {become.name} wants to ask for a password, which this connection cannot answer. "
-                f"Set ansible_become_method: {BECOME_METHOD}, which needs no password."
-            )
-
     def _host(self) -> str:
-        return str(self._carrier.get_option("remote_addr"))
+        return self._carrier.address() if self._carrier is not None else ""
 
     def _place(self) -> str:
         return f"the WSL distribution {self.get_option('distribution') or '(default)'} of {self._host()}"
 
 
-class _Head:
-    """Hands output on and keeps its beginning: when wsl.exe fails by itself, that is what it has to say."""
-
-    LENGTH = 8192
-
-    def __init__(self, on_stdout: t.Callable[[bytes], None]) -> None:
-        self.on_stdout = on_stdout
-        self.kept = b""
-
-    def write(self, data: bytes) -> None:
-        if len(self.kept) < self.LENGTH:
-            self.kept += data[: self.LENGTH - len(self.kept)]
-        self.on_stdout(data)
-
-
-class _Base64Writer:
-    """Decodes base64 text that comes in pieces of any length into a file."""
-
-    def __init__(self, file: t.BinaryIO) -> None:
-        self.file = file
-        self.pending = b""
-
-    def write(self, data: bytes) -> None:
-        text = self.pending + data.translate(None, b"\r\n")
-        whole = len(text) // 4 * 4
-        self.file.write(base64.b64decode(text[:whole]))
-        self.pending = text[whole:]
-
-    def finish(self) -> None:
-        if self.pending:
-            raise AnsibleConnectionFailure("The transfer ended in the middle of a group of base64 characters; run again.")
-
-
-def _joined(first: bytes, rest: t.Iterable[bytes]) -> t.Iterator[bytes]:
-    yield first
-    yield from rest
-
-
-def _unreachable(target: Target, rc: int, stdout: bytes, stderr: bytes) -> AnsibleConnectionFailure:
-    """Why the shell in the distribution never reported an exit code: the words of wsl.exe or cmd.exe, with cause and remedy."""
-    said = "\n".join(text for text in (own_words(stdout), own_words(stderr)) if text)
-    entry = CATALOGUE.recognise(said) or CATALOGUE["CONN-015"]
+def _complaint(target: Target, ended: Ended) -> tuple[Entry, AnsibleConnectionFailure]:
+    """Why the shell in the distribution never reported an exit code: the words of wsl.exe or the Windows shell, with cause and remedy."""
+    said = "\n".join(text for text in (own_words(ended.stdout[:LONGEST_COMPLAINT]), own_words(ended.stderr[:LONGEST_COMPLAINT])) if text)
+    otherwise = NO_PROGRAM if ended.rc in NOT_STARTED and ended.stderr and not ended.stdout else UNTOLD
+    entry = CATALOGUE.recognise(said) or CATALOGUE[otherwise]
     finding = entry.finding(
-        said or f"exit code {rc} and no output",
+        said or f"exit code {ended.rc} and no output",
         distribution=target.distribution or "(default)",
         user=target.user or "(default)",
         executable=target.executable,
     )
-    return AnsibleConnectionFailure(f"wsl.exe did not run the command (exit code {rc}). {finding.sentence()}")
+    return entry, AnsibleConnectionFailure(f"wsl.exe did not run the command (exit code {ended.rc}). {finding.sentence()}")
+
+
+def _most_telling(complaints: list[tuple[Target, Entry, AnsibleConnectionFailure]]) -> AnsibleConnectionFailure:
+    """Of several executables the last that was there at all; else the first, which is the one that was asked for."""
+    found = [complaint for complaint in complaints if complaint[1].code != NO_PROGRAM]
+    target, _entry, failure = found[-1] if found else complaints[0]
+    others = [f"{other.executable} ({entry.code})" for other, entry, _failure in complaints if other is not target]
+    return AnsibleConnectionFailure(f"{failure} Also tried: {', '.join(others)}.") if others else failure

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 gpudev.workstation contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A byte-exact channel to Windows programs: a remote shell (WinRS) opened with what the host's own `winrm` connection knows.
+"""A byte-exact channel to Windows programs: a remote shell (WinRS), whichever library speaks the protocol, with its quotas and busy answers.
 
-All authentication stays in that connection; this opens a second shell beside it because the environment of its programs can only be given
-when a shell is made.
+What may be repeated and what not: a request that the host refused (busy, over quota, 503) was not begun and is repeated until a deadline. A request
+whose answer was lost may have been begun; it makes the host unreachable at once.
 
 Note that this plugin util is PRIVATE to the collection.
 """
@@ -12,169 +12,175 @@ Note that this plugin util is PRIVATE to the collection.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 
 from ansible_collections.gpudev.workstation.plugins.module_utils._wait import DeadlinePassed, wait_until
-
-IMPORT_ERROR: ImportError | None = None
-FAILURES: tuple[type[Exception], ...] = ()
-try:
-    from requests.exceptions import RequestException
-    from winrm.exceptions import WinRMError, WinRMOperationTimeoutError, WinRMTransportError, WSManFaultError
-
-    FAILURES = (WinRMError, WinRMTransportError, WinRMOperationTimeoutError, RequestException)
-except ImportError as error:
-    IMPORT_ERROR = error
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._channel import Ended
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_command import ENVIRONMENT, Target, sends, winrs_line
 
 display = Display()
 
 UTF8_CODE_PAGE = 65001
 
-# ERROR_WSMAN_QUOTA_MAX_OPERATIONS: a shell never counts down its finished commands ([MS-WSMV] note 118), only a new one helps.
-QUOTA_REACHED = 0x803381A6
+# ERROR_BUSY: an earlier request is still being worked on.
+BUSY = 170
+# ERROR_WSMAN_OPERATION_TIMEDOUT: nothing to tell yet.
+NOTHING_YET = 2150858793
 # ERROR_WSMAN_INVALID_SELECTORS: the shell is gone, for example after its idle timeout.
 SHELL_GONE = 2150858843
-# ERROR_BUSY: an earlier Send is still being worked on.
-BUSY = 170
+# ERROR_WSMAN_QUOTA_MAX_OPERATIONS: a shell never counts down its finished commands ([MS-WSMV] note 118), only a new one helps.
+OPERATIONS_USED_UP = 0x803381A6
+# ERROR_WSMAN_QUOTA_MAX_SHELLS, _USER, _SYSTEM, _MAX_SHELLUSERS: others hold what there is, until they end (wsmerror.h).
+HELD_BY_OTHERS = frozenset({0x803381A5, 0x803381A7, 0x803381A8, 0x803381AB})
+SERVICE_UNAVAILABLE = 503
 
-SEND_PATIENCE = 15.0
-SEND_PAUSE = 5.0
+PATIENCE = 30.0
+PAUSE = 2.0
 
-# The winrm connection opens its own shell unless it has the name of one.
-NOT_YET_OPEN = "not yet open"
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What is left of a finished Windows command; standard output went to its reader."""
-
-    rc: int
-    stderr: bytes
+Answer = t.TypeVar("Answer")
 
 
-class Channel(t.Protocol):
-    """What the connection needs of a carrier: run one command line of cmd.exe with bytes in and bytes out."""
+class WireFailure(Exception):
+    """The library's failure, told apart by the code of the WSMan fault or of HTTP."""
 
-    def open(self) -> None: ...
+    def __init__(self, text: str, codes: t.Iterable[int | None] = ()) -> None:
+        super().__init__(text)
+        self.codes = frozenset(code for code in codes if code is not None)
 
-    def run(self, line: str, stdin: t.Iterable[tuple[bytes, bool]], on_stdout: t.Callable[[bytes], None]) -> Ended: ...
+    @property
+    def passes(self) -> bool:
+        """The host refused without beginning, because of a load that goes away."""
+        return bool(self.codes & (HELD_BY_OTHERS | {BUSY, SERVICE_UNAVAILABLE}))
+
+    @property
+    def needs_new_shell(self) -> bool:
+        return bool(self.codes & {OPERATIONS_USED_UP, SHELL_GONE})
+
+    @property
+    def is_silence(self) -> bool:
+        return NOTHING_YET in self.codes
+
+
+class Wire(t.Protocol):
+    """One remote shell, spoken by a library. Every method raises WireFailure, and nothing else, for what goes wrong between here and the host."""
+
+    largest_send: int
+
+    @property
+    def is_open(self) -> bool: ...
+
+    def open(self, environment: t.Mapping[str, str]) -> None: ...
+
+    def start(self, line: str) -> str:
+        """The id of a command that reads a pipe, not a console, which would translate bytes and never end."""
+        ...
+
+    def send(self, command: str, data: bytes, last: bool) -> None: ...
+
+    def receive(self, command: str) -> tuple[bytes, bytes, int, bool]:
+        """Standard output, standard error, exit code and whether it ended."""
+        ...
+
+    def end(self, command: str) -> None: ...
 
     def close(self) -> None: ...
 
 
 class WinRSChannel:
-    """WinRS through pywinrm, as set up by a `winrm` connection plugin."""
+    """wsl.exe in a remote shell of its own; the shell is opened by the first command and lives as long as the task."""
 
-    def __init__(self, carrier: t.Any, environment: t.Mapping[str, str]) -> None:
-        self.carrier = carrier
-        self.environment = dict(environment)
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
 
     def open(self) -> None:
-        """Log in by the first of the carrier's transports that works, and open a shell with our environment."""
-        if IMPORT_ERROR is not None:
-            raise AnsibleError(f"The winrm carrier needs the Python package pywinrm 0.5.0 or later on the controller: {IMPORT_ERROR}")
-        if self.carrier.protocol is not None:
-            return
-        self.carrier._build_winrm_kwargs()
-        refusals: list[str] = []
-        for transport in tuple(self.carrier._winrm_transport):
+        if not self.wire.is_open:
             try:
-                self._open_by(transport)
-                return
-            except FAILURES as refused:
-                refusals.append(f"{transport}: {_reason(refused)}")
-        raise AnsibleConnectionFailure(", ".join(refusals))
-
-    def _open_by(self, transport: str) -> None:
-        self.carrier._winrm_transport = [transport]
-        self.carrier.shell_id = NOT_YET_OPEN
-        protocol = self.carrier._winrm_connect()
-        self.carrier.shell_id = None
-        self.carrier.shell_id = protocol.open_shell(codepage=UTF8_CODE_PAGE, env_vars=self.environment)
-        self.carrier.protocol = protocol
-        self.carrier._connected = True
+                self._patiently("the host grants a remote shell", lambda: self.wire.open(ENVIRONMENT))
+            except WireFailure as failure:
+                raise AnsibleConnectionFailure(str(failure)) from failure
 
     def close(self) -> None:
         """Give the shell back; a shell or a connection that is gone already is closed enough."""
         try:
-            self.carrier.close()
-        except FAILURES as gone:
-            display.vvvv(f"The remote shell could not be closed: {_reason(gone)}")
-            self.carrier.protocol = self.carrier.shell_id = None
-            self.carrier._connected = False
+            self.wire.close()
+        except WireFailure as gone:
+            display.vvvv(f"The remote shell could not be closed: {gone}")
 
-    def run(self, line: str, stdin: t.Iterable[tuple[bytes, bool]], on_stdout: t.Callable[[bytes], None]) -> Ended:
+    def reset(self) -> None:
+        self.close()
+
+    def run(self, target: Target, stdin: bytes) -> Ended:
+        line = winrs_line(target)
+        self.open()
         try:
-            self.open()
             command = self._start(line)
             try:
-                for data, last in stdin:
+                for data, last in sends(stdin, self.wire.largest_send):
                     self._send(command, data, last)
-                return self._receive(command, on_stdout)
+                return self._receive(command)
             finally:
                 self._clean_up(command)
-        except FAILURES as failure:
-            raise AnsibleConnectionFailure(f"WinRM failed while a command ran: {_reason(failure)}") from failure
+        except WireFailure as failure:
+            raise AnsibleConnectionFailure(f"WinRM failed while a command ran: {failure}") from failure
 
     def _start(self, line: str) -> str:
         """The command's id. When the shell has had its number of commands, or is gone, a new one takes over."""
         try:
-            return self._command(line)
-        except WSManFaultError as fault:
-            if fault.wmierror_code != QUOTA_REACHED and fault.wsman_fault_code not in (QUOTA_REACHED, SHELL_GONE):
+            return self._patiently("the command is started", lambda: self.wire.start(line))
+        except WireFailure as failure:
+            if not failure.needs_new_shell:
                 raise
-            display.vvvv(f"The remote shell is used up or gone, opening another: {_reason(fault)}")
+            display.vvvv(f"The remote shell is used up or gone, opening another: {failure}")
             self.close()
             self.open()
-            return self._command(line)
-
-    def _command(self, line: str) -> str:
-        # A console as standard input would translate bytes and never end; cmd.exe is always there (old Windows only can skip it).
-        return t.cast(str, self.carrier.protocol.run_command(self.carrier.shell_id, line, console_mode_stdin=False, skip_cmd_shell=False))
+            return self._patiently("the command is started", lambda: self.wire.start(line))
 
     def _send(self, command: str, data: bytes, last: bool) -> None:
         try:
-            wait_until("the command takes its input", lambda: self._sent(command, data, last), bool, SEND_PATIENCE, SEND_PAUSE)
-        except DeadlinePassed as passed:
-            raise AnsibleConnectionFailure(f"WinRM stayed busy (fault {BUSY}): {passed}") from passed
-
-    def _sent(self, command: str, data: bytes, last: bool) -> bool:
-        try:
-            self.carrier.protocol.send_command_input(self.carrier.shell_id, command, data, end=last)
-        except WinRMOperationTimeoutError:
+            self._patiently("the command takes its input", lambda: self.wire.send(command, data, last))
+        except WireFailure as failure:
+            if not failure.is_silence:
+                raise
             # Under load the answer can be late; the input was taken all the same (ansible-core's winrm.py, _winrm_write_stdin).
             display.vvvv("WinRM was late to confirm input; going on")
-        except WSManFaultError as fault:
-            if fault.wsman_fault_code != BUSY:
-                raise
-            return False
-        return True
 
-    def _receive(self, command: str, on_stdout: t.Callable[[bytes], None]) -> Ended:
-        errors: list[bytes] = []
+    def _receive(self, command: str) -> Ended:
+        output, errors = bytearray(), bytearray()
         while True:
             try:
-                out, err, rc, done = self.carrier.protocol.get_command_output_raw(self.carrier.shell_id, command)
-            except WinRMOperationTimeoutError:
+                out, err, rc, done = self._patiently("the host tells the output", lambda: self.wire.receive(command))
+            except WireFailure as failure:
+                if not failure.is_silence:
+                    raise
                 continue  # nothing was printed for a while: the protocol's way to say that the command still runs
-            if out:
-                on_stdout(out)
-            errors.append(err)
+            output += out
+            errors += err
             if done:
-                return Ended(rc, b"".join(errors))
+                return Ended(rc, bytes(output), bytes(errors))
 
     def _clean_up(self, command: str) -> None:
         """End the command on the host. That it cannot be ended must not hide what it said."""
         try:
-            self.carrier.protocol.cleanup_command(self.carrier.shell_id, command)
-        except FAILURES as failure:
-            display.vvvv(f"A finished command could not be cleaned up: {_reason(failure)}")
+            self.wire.end(command)
+        except WireFailure as failure:
+            display.vvvv(f"A finished command could not be cleaned up: {failure}")
 
+    @staticmethod
+    def _patiently(awaited: str, act: t.Callable[[], Answer]) -> Answer:
+        """What `act` gives, as soon as the host is no longer too busy for it."""
 
-def _reason(failure: BaseException) -> str:
-    if getattr(failure, "code", None) == 401:
-        return "the specified credentials were rejected by the server"
-    return str(failure).strip() or type(failure).__name__
+        def attempt() -> tuple[WireFailure | None, list[Answer]]:
+            try:
+                return None, [act()]
+            except WireFailure as failure:
+                if not failure.passes:
+                    raise
+                display.vvvv(f"The host is busy ({failure}); trying again")
+                return failure, []
+
+        try:
+            return wait_until(awaited, attempt, lambda tried: tried[0] is None, PATIENCE, PAUSE)[1][0]
+        except DeadlinePassed as passed:
+            raise AnsibleConnectionFailure(f"The host stayed busy for {passed.seconds:.0f} s. {passed.last[0]}") from passed

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 gpudev.workstation contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a command gets into a WSL distribution through cmd.exe and wsl.exe, and how its exit code comes back: text only, no wire.
+"""How a command gets into a WSL distribution through a Windows shell and wsl.exe, and how its exit code comes back: text only, no wire.
 
-The command line that Windows sees is constant but for two validated names; everything else travels on standard input, so that
-nothing is quoted, expanded or logged on the Windows side. An exit code other than 0 comes back in a trailer on standard error: wsl.exe takes
+The command line that Windows sees is constant but for a validated path and two validated names; everything else travels on standard input,
+so that nothing is quoted, expanded or logged on the Windows side. An exit code other than 0 comes back in a trailer on standard error: wsl.exe takes
 67 and 87 for its own errors, and cmd.exe has 1 for a program that it does not find, so only the trailer proves that the command was run.
 
 Note that this plugin util is PRIVATE to the collection.
@@ -20,7 +20,12 @@ from dataclasses import dataclass
 
 from ansible.errors import AnsibleError
 
+# Where the MSI of WSL 2 puts it, and the one of Windows itself, which can be a mere stub.
 DEFAULT_EXECUTABLE = r"C:\Program Files\WSL\wsl.exe"
+SYSTEM32_EXECUTABLE = r"C:\Windows\System32\wsl.exe"
+
+# WSL_UTF8: wsl.exe speaks UTF-8 instead of UTF-16; WSL_DISABLE_WARNINGS: its remarks on .wslconfig stay out of the command's standard error.
+ENVIRONMENT = {"WSL_UTF8": "1", "WSL_DISABLE_WARNINGS": "1"}
 
 # cmd.exe refuses longer lines; over WinRM it can even answer nothing and exit code 0 (https://github.com/mondoohq/mql/pull/10552).
 LONGEST_LINE = 8191
@@ -31,8 +36,9 @@ NAME = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._-]*")
 # A path that means nothing to cmd.exe, in quotes or not.
 EXECUTABLE = re.compile(r"[A-Za-z0-9 ._:\\()~-]+")
 
-# For cmd.exe the operators stand inside double quotes and `$c` outside: nothing here is special to it on either side.
-BOOTSTRAP = r'"IFS= read -r c; c=$(printf %s $c|base64 -d); eval \"$c\""'
+# Neither quotes nor percent signs nor carets, so that it means the same inside the quotes of cmd.exe and of PowerShell, and PowerShell 5.1 cannot
+# mangle it. With an empty IFS and no globbing an unquoted `$c` is one word. `&&`: a distribution without base64 must not look like a success.
+BOOTSTRAP = "read -r c;set -f;IFS=;c=$(echo $c|base64 -d)&&eval $c"
 
 SEND_CHUNK = 256 * 1024
 
@@ -59,25 +65,51 @@ def validated_name(what: str, variable: str, name: str) -> str:
     )
 
 
-def program(executable: str) -> str:
-    """wsl.exe as cmd.exe has to be told about it.
-
-    A path with a blank needs quotes, and of a line that *begins* with a quote cmd.exe drops the first and the last one (`cmd /?`). The `@`, which
-    only switches the echo off, keeps the quote from being the first character; it also holds if the line is put into quotes once more.
-    """
-    if not EXECUTABLE.fullmatch(executable) or not executable.lower().endswith(".exe"):
-        raise AnsibleError(f"ansible_wsl_executable: {executable!r} is not a plain Windows path of an .exe file, such as {DEFAULT_EXECUTABLE}.")
-    return f'@"{executable}"' if re.search(r"[ ()]", executable) else executable
+def validated_executable(path: str) -> str:
+    if EXECUTABLE.fullmatch(path) and path.lower().endswith(".exe"):
+        return path
+    raise AnsibleError(f"ansible_wsl_executable: {path!r} is not a plain Windows path of an .exe file, such as {DEFAULT_EXECUTABLE}.")
 
 
-def command_line(target: Target) -> str:
-    """The whole line for cmd.exe. It ends in a shell that reads its real command, in base64, from the first line of its input."""
-    words = [program(target.executable)]
+def _arguments(target: Target) -> list[str]:
+    """The arguments of wsl.exe up to the bootstrap, which needs quotes."""
+    words: list[str] = []
     if target.distribution:
         words += ["-d", validated_name("WSL distribution", "ansible_wsl_distribution", target.distribution)]
     if target.user:
         words += ["-u", validated_name("Linux user", "ansible_wsl_user", target.user)]
-    line = " ".join([*words, "--exec", "/bin/sh", "-c", BOOTSTRAP])
+    return [*words, "--exec", "/bin/sh", "-c"]
+
+
+def _quoted_program(target: Target) -> str:
+    path = validated_executable(target.executable)
+    return f'"{path}"' if re.search(r"[ ()]", path) else path
+
+
+def winrs_line(target: Target) -> str:
+    """The line for the cmd.exe of a WinRS shell, whose environment the shell already has.
+
+    Of a line that *begins* with a quote cmd.exe drops the first and the last one (`cmd /?`). The `@`, which only switches the echo off, keeps the
+    quote from being the first character.
+    """
+    program = _quoted_program(target)
+    return _fitting(" ".join(["@" + program if program.startswith('"') else program, *_arguments(target), f'"{BOOTSTRAP}"']))
+
+
+def ssh_cmd_line(target: Target) -> str:
+    """The line for an OpenSSH server whose shell is cmd.exe. sshd gives no environment, and wsl.exe's -1 would arrive as 255: ssh's own failure."""
+    environment = "".join(f"set {name}={value}&" for name, value in ENVIRONMENT.items())
+    return _fitting(environment + " ".join([_quoted_program(target), *_arguments(target), f'"{BOOTSTRAP}"']) + "||exit 1")
+
+
+def ssh_powershell_line(target: Target) -> str:
+    """The same for PowerShell. Without `exit` it would say 0 or 1 by its own rules; a program that it does not find leaves $LASTEXITCODE null."""
+    environment = "".join(f"$env:{name}={value};" for name, value in ENVIRONMENT.items())
+    words = " ".join(f"'{word}'" for word in [validated_executable(target.executable), *_arguments(target), BOOTSTRAP])
+    return _fitting(f"{environment}& {words};exit [int]($LASTEXITCODE -ne 0)")
+
+
+def _fitting(line: str) -> str:
     if len(line) > LONGEST_LINE:
         raise AnsibleError(f"The command line for wsl.exe has {len(line)} characters; cmd.exe takes at most {LONGEST_LINE}.")
     return line
@@ -92,7 +124,7 @@ def script(command: str, mark: str, input_is_encoded: bool = False) -> bytes:
     run = '(eval " $c")'
     if input_is_encoded:
         run = f"base64 -d | {run}"
-    text = f"c={shlex.quote(command)}; cd 2>/dev/null || cd /; {run} && exit 0; printf '\\036%s %s\\036' {mark} $? >&2; exit 1"
+    text = f"IFS=' \t\n'; set +f; c={shlex.quote(command)}; cd 2>/dev/null || cd /; {run} && exit 0; printf '\\036%s %s\\036' {mark} $? >&2; exit 1"
     return base64.b64encode(text.encode("utf-8", "surrogateescape")) + b"\n"
 
 
@@ -112,12 +144,7 @@ def own_words(data: bytes) -> str:
     return data.decode("utf-8", "replace").lstrip("\ufeff").strip()
 
 
-def chunks(pieces: t.Iterable[bytes], size: int = SEND_CHUNK) -> t.Iterator[tuple[bytes, bool]]:
-    """The pieces regrouped into sends of at most `size` bytes, each with the word whether it is the last: without that word there is no end of input."""
-    pending = b""
-    for piece in pieces:
-        pending += piece
-        while len(pending) > size:
-            yield pending[:size], False
-            pending = pending[size:]
-    yield pending, True
+def sends(data: bytes, size: int = SEND_CHUNK) -> t.Iterator[tuple[bytes, bool]]:
+    """The data in sends of at most `size` bytes, each with the word whether it is the last: without that word there is no end of input."""
+    for start in range(0, max(1, len(data)), size):
+        yield data[start : start + size], start + size >= len(data)

@@ -9,9 +9,8 @@ The fake channel is cmd.exe and wsl.exe boiled down: it runs the script on stand
 from __future__ import annotations
 
 import hashlib
-import re
+import shlex
 import subprocess
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,9 @@ from ansible.playbook.play_context import PlayContext
 from ansible.plugins.loader import become_loader, connection_loader
 from ansible.template import Templar
 
-from ansible_collections.gpudev.workstation.plugins.plugin_utils._winrs import Ended
-from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_command import BOOTSTRAP
+from ansible_collections.gpudev.workstation.plugins.plugin_utils import _file_pieces
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._channel import Ended
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_command import BOOTSTRAP, DEFAULT_EXECUTABLE, SYSTEM32_EXECUTABLE, Target
 
 NAME = "gpudev.workstation.wsl"
 WINDOWS: dict[str, Any] = {
@@ -45,13 +45,13 @@ WINDOWS: dict[str, Any] = {
 
 
 class FakeChannel:
-    """Keeps the command lines; runs the script that comes on standard input, or says what it is told to say."""
+    """Keeps the targets; runs the script that comes on standard input, or says what it is told to say (for an executable)."""
 
-    def __init__(self, said: tuple[int, bytes, bytes] | None = None) -> None:
+    def __init__(self, said: tuple[int, bytes, bytes] | dict[str, tuple[int, bytes, bytes]] | None = None) -> None:
         self.said = said
-        self.lines: list[str] = []
-        self.largest_send = 0
-        self.opened = self.closed = 0
+        self.targets: list[Target] = []
+        self.largest_input = 0
+        self.opened = self.closed = self.resets = 0
 
     def open(self) -> None:
         self.opened += 1
@@ -59,19 +59,17 @@ class FakeChannel:
     def close(self) -> None:
         self.closed += 1
 
-    def run(self, line: str, stdin: Iterable[tuple[bytes, bool]], on_stdout: Callable[[bytes], object]) -> Ended:
-        self.lines.append(line)
-        sends = list(stdin)
-        assert [last for _data, last in sends] == [False] * (len(sends) - 1) + [True]
-        self.largest_send = max(len(data) for data, _last in sends)
-        if self.said is not None:
-            on_stdout(self.said[1])
-            return Ended(self.said[0], self.said[2])
-        text = BOOTSTRAP[1:-1].replace('\\"', '"')
-        ended = subprocess.run(["/bin/sh", "-c", text], input=b"".join(data for data, _last in sends), capture_output=True, timeout=60, check=False)
-        for start in range(0, len(ended.stdout), 1000):
-            on_stdout(ended.stdout[start : start + 1000])
-        return Ended(ended.returncode, ended.stderr)
+    def reset(self) -> None:
+        self.resets += 1
+
+    def run(self, target: Target, stdin: bytes) -> Ended:
+        self.targets.append(target)
+        self.largest_input = max(self.largest_input, len(stdin))
+        said = self.said.get(target.executable) if isinstance(self.said, dict) else self.said
+        if said is not None:
+            return Ended(*said)
+        ended = subprocess.run(["/bin/sh", "-c", BOOTSTRAP], input=stdin, capture_output=True, timeout=60, check=False)
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
 
 
 def connection(channel: FakeChannel | None = None, **variables: Any) -> Any:
@@ -82,12 +80,12 @@ def connection(channel: FakeChannel | None = None, **variables: Any) -> Any:
     all_variables = {**WINDOWS, **variables}
     resolved = plugin._resolve_option_variables(all_variables, Templar(loader=DataLoader(), variables=all_variables))
     plugin.set_options(task_keys={"timeout": 10}, var_options=resolved)
-    plugin._channel = channel or FakeChannel()
+    plugin._carrier._channel = channel or FakeChannel()
     return plugin
 
 
 def test_the_carrier_gets_its_own_options_unchanged() -> None:
-    carrier = connection()._carrier
+    carrier = connection()._carrier.plugin
     wanted = {
         "remote_addr": "box.example.com",
         "port": 5986,
@@ -119,15 +117,45 @@ def test_nothing_of_windows_leaks() -> None:
     assert plugin.become is None
 
 
+def test_the_options_of_the_carrier_psrp() -> None:
+    carrier = connection(ansible_wsl_carrier="psrp", ansible_psrp_auth="ntlm", ansible_psrp_read_timeout=77)._carrier.plugin
+    carrier._build_kwargs()
+    wanted = {"server": "box.example.com", "port": 5986, "username": "BOX\\dev", "password": "Correct-Horse-42", "auth": "ntlm", "read_timeout": 77}
+    assert {name: carrier._psrp_conn_kwargs[name] for name in wanted} == wanted
+
+
+def test_the_options_of_the_carrier_ssh() -> None:
+    plugin = connection(
+        ansible_wsl_carrier="ansible.builtin.ssh", ansible_port=22, ansible_ssh_common_args="-o Foo=bar", ansible_wsl_carrier_shell="powershell"
+    )
+    wanted = {"host": "box.example.com", "port": 22, "remote_user": "BOX\\dev", "password": "Correct-Horse-42", "ssh_common_args": "-o Foo=bar"}
+    assert {name: plugin._carrier.plugin.get_option(name) for name in wanted} == wanted
+    assert plugin.get_option("remote_user") == "joe"
+
+
+def test_a_carrier_prints_no_data() -> None:
+    plugin = connection(ansible_wsl_carrier="ssh")
+    assert plugin._carrier.plugin._play_context.no_log
+    assert not plugin._play_context.no_log
+
+
 def test_other_carriers_are_refused() -> None:
-    with pytest.raises(AnsibleError, match="'ssh' cannot carry this connection; it can be winrm"):
-        connection(ansible_wsl_carrier="ssh")
+    with pytest.raises(AnsibleError, match="'local' cannot carry this connection; it can be winrm, psrp, ssh"):
+        connection(ansible_wsl_carrier="local")
 
 
-def test_a_command_line_never_holds_user_data() -> None:
+def test_the_items_of_a_loop_keep_the_carrier() -> None:
+    plugin = connection()
+    carrier = plugin._carrier
+    resolved = plugin._resolve_option_variables(WINDOWS, Templar(loader=DataLoader(), variables=WINDOWS))
+    plugin.set_options(task_keys={"timeout": 10}, var_options=resolved)
+    assert plugin._carrier is carrier
+
+
+def test_a_target_never_holds_user_data() -> None:
     channel = FakeChannel()
     assert connection(channel).exec_command("echo SECRET; exit 67", in_data=b"SECRET") == (67, b"SECRET\n", b"")
-    assert channel.lines == [f'@"C:\\Program Files\\WSL\\wsl.exe" -d Ubuntu-24.04 -u joe --exec /bin/sh -c {BOOTSTRAP}']
+    assert channel.targets == [Target(DEFAULT_EXECUTABLE, "Ubuntu-24.04", "joe")]
 
 
 def test_input_beyond_ascii_is_exact() -> None:
@@ -140,7 +168,7 @@ def test_a_bad_name_is_refused_before_anything_is_sent(variable: str) -> None:
     channel = FakeChannel()
     with pytest.raises(AnsibleError, match=variable):
         connection(channel, **{variable: "a & b"}).exec_command("true")
-    assert (channel.opened, channel.lines) == (0, [])
+    assert (channel.opened, channel.targets) == (0, [])
 
 
 def escalating(plugin: Any, user: str | None = None) -> Any:
@@ -158,31 +186,91 @@ def test_become_starts_wsl_exe_as_the_other_user(user: str) -> None:
     command = become.build_become_command("echo hi", plugin._shell)
     assert plugin.exec_command(f"/bin/sh -c {command!r}" if "'" not in command else command) == (0, b"hi\n", b"")
     assert plugin.exec_command("echo plain") == (0, b"plain\n", b"")
-    assert [re.search(r"-u (\S+)", line).group(1) for line in channel.lines] == [user, "joe"]  # type: ignore[union-attr]
+    assert [target.user for target in channel.targets] == [user, "joe"]
 
 
-def test_a_method_that_asks_for_a_password_is_refused() -> None:
+# What sudo and su do with standard input, boiled down: a prompt without line end on standard error, one line taken byte by byte, three tries.
+ASKING = """#!/bin/sh
+if [ -n "$FREE" ]; then while [ "$1" != -c ] && [ "$1" != /bin/sh ]; do shift; done; [ "$1" = -c ] && exec /bin/sh "$@"; exec "$@"; fi
+for try in 1 2 3; do
+    printf '%s' "$PROMPT" >&2
+    read -r given
+    if [ "$given" = 'pass w%rd"é' ]; then while [ "$1" != -c ] && [ "$1" != /bin/sh ]; do shift; done; [ "$1" = -c ] && exec /bin/sh "$@"; exec "$@"; fi
+    echo "$COMPLAINT" >&2
+done
+exit 1
+"""
+
+
+def asked(plugin: Any, tmp_path: Path, method: str, password: str = 'pass w%rd"é') -> str:
+    """A command of the method, whose program is the one above."""
+    program = tmp_path / method
+    prompt = {"sudo": "", "su": "Contraseña: "}[method]
+    become = become_loader.get(method)
+    become.set_options(var_options={}, direct={"become_user": "root", "become_pass": password, "become_exe": str(program)})
+    plugin.set_become_plugin(become)
+    command = str(become.build_become_command("cat; echo err >&2; exit 3", plugin._shell))
+    complaint = {"sudo": "Sorry, try again.", "su": "su: Authentication failure"}[method]
+    settings = f"PROMPT='{prompt or become.prompt}'\nCOMPLAINT='{complaint}'\nFREE=$(cat {tmp_path}/free 2>/dev/null)\n"
+    program.write_text(ASKING.replace("#!/bin/sh\n", f"#!/bin/sh\n{settings}"), encoding="utf-8")
+    program.chmod(0o755)
+    return f"/bin/sh -c {shlex.quote(command + ' && sleep 0')}"
+
+
+@pytest.mark.parametrize("method", ["sudo", "su"])
+@pytest.mark.parametrize("data", [b"", b"one\n\xfftwo", b"END-\n"])
+@pytest.mark.parametrize("free", [False, True])
+def test_a_password_is_given_when_it_is_asked_for(tmp_path: Path, method: str, data: bytes, free: bool) -> None:
+    plugin = connection()
+    command = asked(plugin, tmp_path, method)
+    if free:
+        (tmp_path / "free").write_text("yes")
+    rc, out, err = plugin.exec_command(command, in_data=data)
+    assert (rc, plugin.become.strip_become_success(out), err) == (3, data, b"err\n")
+
+
+@pytest.mark.parametrize("method", ["sudo", "su"])
+def test_a_wrong_password_is_told_without_it(tmp_path: Path, method: str) -> None:
+    plugin = connection()
+    with pytest.raises(AnsibleError, match=f"Incorrect {method} password for user root") as refused:
+        plugin.exec_command(asked(plugin, tmp_path, method, "wr0ng"))
+    assert "wr0ng" not in str(refused.value)
+
+
+def test_a_missing_password_is_told() -> None:
     plugin = connection()
     sudo = become_loader.get("sudo")
-    sudo.set_options(var_options={}, direct={"become_user": "root", "become_pass": "x"})
+    sudo.set_options(var_options={}, direct={"become_user": "root", "become_exe": "echo 'sudo: a password is required' >&2; false"})
     plugin.set_become_plugin(sudo)
-    command = sudo.build_become_command("true", plugin._shell)
-    with pytest.raises(AnsibleError, match="which this connection cannot answer"):
-        plugin.exec_command(command)
+    with pytest.raises(AnsibleError, match="Missing sudo password"):
+        plugin.exec_command(sudo.build_become_command("true", plugin._shell))
 
 
-@pytest.mark.parametrize("size", [0, 1, 3, 1000, 700_001])
-def test_files_go_in_and_out_exactly_and_in_pieces(size: int, tmp_path: Path) -> None:
+def test_other_commands_of_the_task_get_no_password(tmp_path: Path) -> None:
+    plugin = connection()
+    asked(plugin, tmp_path, "sudo")
+    assert plugin.exec_command("cat", in_data=b"x") == (0, b"x", b"")
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 1000, 11_999, 12_000, 12_001, 48_000, 50_000])
+def test_files_go_in_and_out_exactly_and_in_pieces(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_file_pieces, "PIECE", 12_000)
     data = hashlib.shake_128(b"seed").digest(size)
-    source, there, back = tmp_path / "source", tmp_path / "it's there", tmp_path / "back"
+    source, there, back = tmp_path / "source", tmp_path / "it's thére", tmp_path / "back"
     source.write_bytes(data)
+    there.write_bytes(b"x" * 60_000)
     channel = FakeChannel()
     plugin = connection(channel)
     plugin.put_file(str(source), str(there))
     assert there.read_bytes() == data
-    assert channel.largest_send <= 256 * 1024
+    assert channel.largest_input < 20_000
     plugin.fetch_file(str(there), str(back))
     assert back.read_bytes() == data
+
+
+def test_a_file_that_has_no_size_is_fetched(tmp_path: Path) -> None:
+    connection().fetch_file("/proc/self/mounts", str(tmp_path / "back"))
+    assert b" / " in (tmp_path / "back").read_bytes()
 
 
 def test_files_that_cannot_be_moved(tmp_path: Path) -> None:
@@ -192,8 +280,10 @@ def test_files_that_cannot_be_moved(tmp_path: Path) -> None:
     (tmp_path / "source").write_text("x")
     with pytest.raises(AnsibleError, match="Could not write /nowhere/x in the WSL distribution Ubuntu-24.04 of box.example.com"):
         plugin.put_file(str(tmp_path / "source"), "/nowhere/x")
-    with pytest.raises(AnsibleError, match="Could not read /nowhere/x"):
+    with pytest.raises(AnsibleError, match=r"Could not read /nowhere/x.*exit code 2.*/nowhere/x"):
         plugin.fetch_file("/nowhere/x", str(tmp_path / "back"))
+    with pytest.raises(AnsibleError, match=r"Could not read /tmp in .*directory"):
+        plugin.fetch_file("/tmp", str(tmp_path / "back"))
 
 
 def test_a_damaged_transfer_is_noticed(tmp_path: Path) -> None:
@@ -240,6 +330,49 @@ def test_words_of_cmd_exe_come_on_standard_error() -> None:
         connection(FakeChannel((1, b"", b"The system cannot find the path specified.\r\n"))).exec_command("true")
 
 
+@pytest.mark.parametrize(("rc", "out", "code"), [(1, b"", "CONN-014"), (9009, b"", "CONN-014"), (1, b"some", "CONN-015"), (137, b"", "CONN-015")])
+def test_a_program_that_is_not_found_is_known_in_any_language(rc: int, out: bytes, code: str) -> None:
+    with pytest.raises(AnsibleConnectionFailure, match=code):
+        connection(FakeChannel((rc, out, "Impossible de trouver le chemin d'accès spécifié.".encode("cp850")))).exec_command("true")
+
+
+NOT_FOUND = (1, b"", b"The system cannot find the path specified.\r\n")
+IN_SESSION_0 = (1, b"", b"The file cannot be accessed by the system.\r\n")
+NOT_INSTALLED = (-1, b"The Windows Subsystem for Linux is not installed.", b"")
+OWN = "D:\\wsl.exe"
+
+
+def test_the_usual_places_are_tried_when_the_named_one_does_not_start() -> None:
+    channel = FakeChannel({OWN: NOT_FOUND, DEFAULT_EXECUTABLE: NOT_INSTALLED})
+    plugin = connection(channel, ansible_wsl_executable=OWN)
+    assert plugin.exec_command("echo hi") == (0, b"hi\n", b"")
+    assert plugin.exec_command("exit 4")[0] == 4
+    assert [target.executable for target in channel.targets] == [OWN, DEFAULT_EXECUTABLE, SYSTEM32_EXECUTABLE, SYSTEM32_EXECUTABLE]
+
+
+def test_nothing_else_is_tried_when_the_first_one_works_or_has_begun() -> None:
+    channel = FakeChannel({DEFAULT_EXECUTABLE: (-1, b"Error code: Wsl/Service/WSL_E_DISTRO_NOT_FOUND", b"")})
+    with pytest.raises(AnsibleConnectionFailure, match="CONN-002"):
+        connection(channel).exec_command("true")
+    assert [target.executable for target in channel.targets] == [DEFAULT_EXECUTABLE]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({DEFAULT_EXECUTABLE: NOT_FOUND, SYSTEM32_EXECUTABLE: NOT_INSTALLED}, r"CONN-008.*Also tried: C:.Program Files.WSL.wsl\.exe \(CONN-014\)"),
+        (
+            {DEFAULT_EXECUTABLE: NOT_FOUND, SYSTEM32_EXECUTABLE: NOT_FOUND},
+            r"CONN-014.*at C:.Program Files.*Also tried: C:.Windows.System32.wsl\.exe \(CONN-014\)",
+        ),
+        ({DEFAULT_EXECUTABLE: NOT_FOUND, SYSTEM32_EXECUTABLE: IN_SESSION_0}, r"CONN-011"),
+    ],
+)
+def test_of_many_executables_the_most_telling_one_is_reported(said: dict[str, tuple[int, bytes, bytes]], told: str) -> None:
+    with pytest.raises(AnsibleConnectionFailure, match=told):
+        connection(FakeChannel(said)).exec_command("true")
+
+
 def test_reset_and_close_give_the_shell_back() -> None:
     channel = FakeChannel()
     plugin = connection(channel)
@@ -248,7 +381,7 @@ def test_reset_and_close_give_the_shell_back() -> None:
     plugin.reset()
     plugin.exec_command("true")
     plugin.close()
-    assert (channel.opened, channel.closed) == (2, 2)
+    assert (channel.opened, channel.closed, channel.resets) == (2, 1, 1)
 
 
 def test_the_linux_play_undoes_become_that_an_inventory_sets_for_windows() -> None:

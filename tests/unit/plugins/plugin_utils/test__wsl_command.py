@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import base64
 import subprocess
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+import tree_sitter
+import tree_sitter_powershell
 from ansible.errors import AnsibleError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,16 +22,18 @@ from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_command im
     DEFAULT_EXECUTABLE,
     LONGEST_LINE,
     Target,
-    chunks,
-    command_line,
     own_words,
-    program,
     script,
+    sends,
     split_trailer,
+    ssh_cmd_line,
+    ssh_powershell_line,
+    validated_executable,
+    winrs_line,
 )
 
 SYSTEM32 = "C:\\Windows\\System32\\wsl.exe"
-END = f"--exec /bin/sh -c {BOOTSTRAP}"
+END = f'--exec /bin/sh -c "{BOOTSTRAP}"'
 LINES = [
     (Target(SYSTEM32, "Ubuntu-24.04", "dev"), f"{SYSTEM32} -d Ubuntu-24.04 -u dev {END}"),
     (Target(SYSTEM32, "Ubuntu-24.04", ""), f"{SYSTEM32} -d Ubuntu-24.04 {END}"),
@@ -40,39 +46,63 @@ LINES = [
 
 
 @pytest.mark.parametrize(("target", "line"), LINES)
-def test_command_line(target: Target, line: str) -> None:
-    assert command_line(target) == line
+def test_the_line_of_a_remote_shell(target: Target, line: str) -> None:
+    assert winrs_line(target) == line
     assert not line.startswith('"'), "cmd.exe would drop the first and the last quote"
-    assert line.count("%") == 1, "a pair of % would be expanded"
 
 
-@pytest.mark.parametrize("name", ["a b", "a&b", 'a"b', "%PATH%", "-d", "--exec", "a\nb", "ü", "a/b", "$(x)", "a;b"])
-def test_names_that_wsl_exe_would_misread_are_refused(name: str) -> None:
+def test_the_line_of_an_ssh_server_with_cmd_exe() -> None:
+    assert ssh_cmd_line(Target(DEFAULT_EXECUTABLE, "D", "u")) == (
+        f'set WSL_UTF8=1&set WSL_DISABLE_WARNINGS=1&"C:\\Program Files\\WSL\\wsl.exe" -d D -u u --exec /bin/sh -c "{BOOTSTRAP}"||exit 1'
+    )
+
+
+def test_the_line_of_an_ssh_server_with_powershell() -> None:
+    assert ssh_powershell_line(Target(DEFAULT_EXECUTABLE, "", "u")) == (
+        "$env:WSL_UTF8=1;$env:WSL_DISABLE_WARNINGS=1;"
+        f"& 'C:\\Program Files\\WSL\\wsl.exe' '-u' 'u' '--exec' '/bin/sh' '-c' '{BOOTSTRAP}';exit [int]($LASTEXITCODE -ne 0)"
+    )
+
+
+def test_the_line_for_powershell_is_powershell() -> None:
+    parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language()))
+    assert not parser.parse(ssh_powershell_line(Target(DEFAULT_EXECUTABLE, "D", "u")).encode()).root_node.has_error
+
+
+def test_the_bootstrap_means_the_same_inside_all_quotes() -> None:
+    assert not set("'\"%^`") & set(BOOTSTRAP)
+
+
+LINES_OF_SHELLS = [winrs_line, ssh_cmd_line, ssh_powershell_line]
+
+
+@pytest.mark.parametrize("line", LINES_OF_SHELLS)
+@pytest.mark.parametrize("name", ["a b", "a&b", 'a"b', "%PATH%", "-d", "--exec", "a\nb", "ü", "a/b", "$(x)", "a;b", "a'b"])
+def test_names_that_wsl_exe_would_misread_are_refused(name: str, line: Callable[[Target], str]) -> None:
     with pytest.raises(AnsibleError, match="cannot be the name of a WSL distribution"):
-        command_line(Target(SYSTEM32, name, "dev"))
+        line(Target(SYSTEM32, name, "dev"))
     with pytest.raises(AnsibleError, match="cannot be the name of a Linux user"):
-        command_line(Target(SYSTEM32, "Ubuntu", name))
+        line(Target(SYSTEM32, "Ubuntu", name))
 
 
 @pytest.mark.parametrize("path", ["C:\\x & y\\wsl.exe", 'C:\\"x"\\wsl.exe', "C:\\%x%\\wsl.exe", "C:\\wsl", "wsl.exe --shutdown", "", "C:\\a\nwsl.exe"])
 def test_executables_that_cmd_exe_would_misread_are_refused(path: str) -> None:
     with pytest.raises(AnsibleError, match="not a plain Windows path"):
-        program(path)
+        validated_executable(path)
 
 
 def test_too_long_a_line_is_refused() -> None:
     with pytest.raises(AnsibleError, match=f"cmd.exe takes at most {LONGEST_LINE}"):
-        command_line(Target(SYSTEM32, "D" * LONGEST_LINE, "dev"))
+        winrs_line(Target(SYSTEM32, "D" * LONGEST_LINE, "dev"))
 
 
 # The script, run by the real shell that the bootstrap is for.
 
 
 def run(command: str, stdin: bytes = b"", encoded: bool = False) -> tuple[int | None, bytes, bytes]:
-    """As wsl.exe runs it: what stands between the quotes of the bootstrap goes to /bin/sh; exit code of the command, stdout, stderr."""
-    text = BOOTSTRAP[1:-1].replace('\\"', '"')
+    """As wsl.exe runs it: exit code of the command, stdout, stderr."""
     data = script(command, "mark", encoded) + (base64.encodebytes(stdin) if encoded else stdin)
-    ended = subprocess.run(["/bin/sh", "-c", text], input=data, capture_output=True, timeout=30, check=False)
+    ended = subprocess.run(["/bin/sh", "-c", BOOTSTRAP], input=data, capture_output=True, timeout=30, check=False)
     if ended.returncode == 0:
         return 0, ended.stdout, ended.stderr
     stderr, rc = split_trailer(ended.stderr, "mark")
@@ -135,15 +165,30 @@ def test_own_words(data: bytes, text: str) -> None:
     assert own_words(data) == text
 
 
-@pytest.mark.parametrize(
-    ("pieces", "sent"),
-    [
-        ([b""], [(b"", True)]),
-        ([b"abc"], [(b"abc", True)]),
-        ([b"ab", b"cd"], [(b"abc", False), (b"d", True)]),
-        ([b"abcdef"], [(b"abc", False), (b"def", True)]),
-        ([b"abcdefg", b""], [(b"abc", False), (b"def", False), (b"g", True)]),
-    ],
-)
-def test_chunks_always_end_the_input(pieces: list[bytes], sent: list[tuple[bytes, bool]]) -> None:
-    assert list(chunks(pieces, 3)) == sent
+SENDS = [
+    (b"", [(b"", True)]),
+    (b"abc", [(b"abc", True)]),
+    (b"abcdef", [(b"abc", False), (b"def", True)]),
+    (b"abcdefg", [(b"abc", False), (b"def", False), (b"g", True)]),
+]
+
+
+@pytest.mark.parametrize(("data", "sent"), SENDS)
+def test_sends_always_end_the_input(data: bytes, sent: list[tuple[bytes, bool]]) -> None:
+    assert list(sends(data, 3)) == sent
+
+
+def test_a_distribution_without_base64_is_no_success() -> None:
+    ended = subprocess.run(["/bin/sh", "-c", BOOTSTRAP], input=script("true", "mark"), env={"PATH": "/nowhere"}, capture_output=True, timeout=30, check=False)
+    assert ended.returncode == 127
+
+
+@pytest.mark.parametrize("shell", [["/bin/dash"], ["/bin/bash", "--posix"], ["/bin/busybox", "sh"]])
+def test_every_sh_runs_it(shell: list[str]) -> None:
+    if not Path(shell[0]).exists():
+        pytest.skip(f"{shell[0]} is not installed here")
+    data = script('printf "%s|" "$IFS" * a; read -r line; echo "$line"; exit 5', "mark") + b"in  put\n"
+    ended = subprocess.run([*shell, "-c", BOOTSTRAP], input=data, capture_output=True, timeout=30, check=False)
+    assert split_trailer(ended.stderr, "mark") == (b"", 5)
+    assert ended.stdout.startswith(b" \t\n|")
+    assert ended.stdout.endswith(b"|a|in  put\n")

@@ -1,0 +1,41 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""wsl.exe through the OpenSSH server of Windows, by the host's own `ssh` connection.
+
+Only that connection's public methods are used, so that its passwords, retries, control sockets and options work as they always do.
+
+Note that this plugin util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._channel import Ended
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_command import Target, ssh_cmd_line, ssh_powershell_line
+
+LINES: dict[str, t.Callable[[Target], str]] = {"cmd": ssh_cmd_line, "powershell": ssh_powershell_line}
+
+
+class SshChannel:
+    """`shell` is what the server's DefaultShell is: nothing in the protocol tells it."""
+
+    def __init__(self, carrier: t.Any, shell: str) -> None:
+        self.carrier = carrier
+        self.line = LINES[shell]
+
+    def open(self) -> None:
+        """Nothing: the ssh program connects, or joins the control socket of an earlier one, with each command."""
+
+    def run(self, target: Target, stdin: bytes) -> Ended:
+        # Not `sudoable`: that would ask for a terminal, which changes bytes, and wait for prompts.
+        rc, stdout, stderr = self.carrier.exec_command(self.line(target), in_data=stdin, sudoable=False)
+        return Ended(rc, stdout, stderr)
+
+    def close(self) -> None:
+        self.carrier.close()
+
+    def reset(self) -> None:
+        """Also ends the control socket's connection."""
+        self.carrier.reset()
