@@ -123,7 +123,8 @@ class Cluster:
         tell: t.Callable[[str], None] = lambda text: None,
     ) -> None:
         self.runner = runner
-        self.wanted = wanted
+        # Natively there is no /usr/lib/wsl to mount.
+        self.wanted = replace(wanted, wsl_gpu="off") if wanted.wsl_gpu == "mounts" and not on_wsl() else wanted
         self.tools = tools
         self.ask_node = ask_node or self._ask_node
         # Without a client the node can never be asked, so there is nothing to wait for.

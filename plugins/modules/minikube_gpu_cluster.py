@@ -412,6 +412,7 @@ class Manager:
         self.wanted = declaration(params)
         self.tools = Tools(params["minikube"], params["docker"], params["minikube_home"] or "", params["kubeconfig"] or "")
         self.cluster = Cluster(runner, self.wanted, self.tools, ask_node)
+        self.wanted = self.cluster.wanted
         self.awaiting: list[str] = list(params["awaiting"]) if check_mode else []
         self.jobs = _jobs.directory(f"minikube-{self.wanted.name}")
         self.version = ""

@@ -130,6 +130,41 @@ def test_reasons_by_name_and_message(text: str, code: str) -> None:
     assert message in finding.symptom
 
 
+# Of https://minikube.sigs.k8s.io/docs/contrib/errorcodes/ and facts/minikube.md, "Exit codes to classify": what `start`, `stop`, `delete`, `unpause`,
+# `addons` and `update-context` can end with on the docker driver. Left out: MK_CONFIG_*, MK_*_SCRIPT, MK_STATUS_*, MK_VIEW_* and the like (of commands not
+# called), SVC_* and TUNNEL_* (service, tunnel), GUEST_IMAGE_* (module cluster_image), HOST_MOUNT_*, IF_MOUNT_*, SSH_AGENT_START, podman, virtual machines.
+DOCUMENTED = [
+    "MK_PATCH_NOT_FOUND", "MK_USAGE", "MK_USAGE_NO_PROFILE", "MK_INTERRUPTED", "MK_WRONG_BINARY_WSL", "MK_NEW_APICLIENT", "MK_ADDON_DISABLE",
+    "MK_ADDON_ENABLE", "MK_ADDON_ENABLE_PAUSED", "MK_ADDON_DISABLE_PAUSED", "MK_ADD_CONFIG", "MK_BOOTSTRAPPER", "MK_CACHE_LOAD", "MK_COMMAND_RUNNER",
+    "MK_BIND_FLAGS", "MK_K8S_CLIENT", "MK_NEW_RUNTIME", "MK_RUNTIME", "MK_RESERVED_PROFILE", "MK_SEMVER_PARSE", "RSRC_INSUFFICIENT_CORES",
+    "RSRC_DOCKER_CORES", "RSRC_INSUFFICIENT_REQ_MEMORY", "RSRC_INSUFFICIENT_SYS_MEMORY", "RSRC_INSUFFICIENT_CONTAINER_MEMORY", "RSRC_DOCKER_MEMORY",
+    "RSRC_OVER_ALLOC_MEM", "RSRC_DOCKER_STORAGE", "RSRC_INSUFFICIENT_STORAGE", "HOST_HOME_MKDIR", "HOST_HOME_CHOWN", "HOST_CONFIG_LOAD",
+    "HOST_HOME_PERMISSION", "HOST_CURRENT_USER", "HOST_KUBECONFIG_UPDATE", "HOST_KUBECONFIG_DELETE_CTX", "HOST_SAVE_PROFILE",
+    "HOST_CGROUP_NOT_SUPPORTED", "HOST_ROOT_CGROUP", "HOST_PIDS_CGROUP", "HOST_CPU_DELEGATION", "PROVIDER_NOT_FOUND", "PROVIDER_UNAVAILABLE",
+    "PROVIDER_DOCKER_NOT_FOUND", "PROVIDER_DOCKER_NOT_RUNNING", "PROVIDER_DOCKER_NEWGRP", "PROVIDER_DOCKER_VERSION_EXIT_1",
+    "PROVIDER_DOCKER_VERSION_ERROR", "PROVIDER_DOCKER_DESKTOP_VERSION_BAD", "PR_DOCKER_IP_CONFLICT", "PR_DOCKER_CGROUP_MOUNT", "PR_DOCKER_NO_SSH",
+    "DRV_CP_ENDPOINT", "DRV_PORT_FORWARD", "DRV_CREATE_TIMEOUT", "DRV_UNSUPPORTED", "DRV_UNSUPPORTED_MULTINODE", "DRV_UNSUPPORTED_OS",
+    "DRV_UNSUPPORTED_PROFILE", "DRV_NOT_FOUND", "DRV_NOT_DETECTED", "DRV_NOT_HEALTHY", "DRV_DOCKER_NOT_RUNNING", "DRV_AS_ROOT", "DRV_NEEDS_ROOT",
+    "GUEST_CACHE_LOAD", "GUEST_CERT", "GUEST_CP_CONFIG", "GUEST_CONFIG_CORRUPT", "GUEST_DELETION", "GUEST_LOAD_HOST", "GUEST_MOUNT",
+    "GUEST_MOUNT_CONFLICT", "GUEST_PORT_IN_USE", "GUEST_NODE_ADD", "GUEST_NODE_START", "GUEST_NODE_PROVISION", "GUEST_NODE_RETRIEVE",
+    "GUEST_PROFILE_DELETION", "GUEST_PROVISION", "GUEST_PROVISION_CONTAINER_EXITED", "GUEST_PROVISION_EXIT_UNEXPECTED", "GUEST_PROVISION_NOSPACE",
+    "GUEST_START", "GUEST_STATUS", "GUEST_STOP_TIMEOUT", "GUEST_UNPAUSE", "GUEST_CHECK_PAUSED", "GUEST_DRIVER_MISMATCH", "GUEST_NOT_FOUND",
+    "IF_HOST_IP", "IF_DEDICATED_NETWORK", "INET_CACHE_BINARIES", "INET_CACHE_KUBECTL", "INET_CACHE_TAR", "INET_REPO", "INET_REPOS_UNAVAILABLE",
+    "INET_VERSION_UNAVAILABLE", "INET_VERSION_EMPTY", "RUNTIME_ENABLE", "RUNTIME_CACHE", "RT_DOCKER_RESTART", "SVC_ADDON_UNSUPPORTED",
+    "K8S_INSTALL_FAILED", "K8S_INSTALL_FAILED_CONTAINER_RUNTIME_NOT_RUNNING", "K8S_OLD_UNSUPPORTED", "K8S_NEW_UNSUPPORTED", "K8S_FAIL_CONNECT",
+    "K8S_DOWNGRADE_UNSUPPORTED", "K8S_APISERVER_TIMEOUT", "K8S_APISERVER_MISSING", "K8S_DNS_TIMEOUT", "K8S_UNHEALTHY_CONTROL_PLANE",
+    "K8S_KUBELET_NOT_RUNNING", "NOT_FOUND_CRI_DOCKERD", "NOT_FOUND_DOCKERD", "NOT_FOUND_CNI_PLUGINS",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_every_documented_reason_that_can_occur_has_a_remedy(name: str) -> None:
+    entry, finding = mk.classify(mk.Reason(name, "words of minikube"))
+    assert entry.code != "MK-199"
+    assert finding.remedy
+    assert "words of minikube" in finding.symptom
+
+
 def test_every_symptom_of_the_guides_has_an_entry() -> None:
     assert {row for entry in ENTRIES for row in entry.rows} >= {"S5", "S8", "S9", "S10", "R5", "S16"}
 
@@ -187,6 +222,10 @@ STATES: list[tuple[str, Look, str]] = [
     ("force-systemd", Look(True, "", container(), profile(HALF), False, False, status("status_force_systemd")), mk.HALF_MADE),
     ("killed at the very end", Look(True, "", container(), profile(addons=None), False, True, status("status_running"), READY), mk.RUNNING),
     ("somebody's container", Look(True, "", container(labels={}), None), mk.FOREIGN_CONTAINER),
+    ("typed start", Look(True, "", container(), profile(HALF), False, False, status("status_killed_after_8_0s"), at_work="minikube start"), mk.BUSY),
+    ("typed start on a stopped one", Look(True, "", container(status="exited"), profile(), at_work="minikube start"), mk.BUSY),
+    ("typed start of which nothing is there yet", Look(True, at_work="minikube start"), mk.BUSY),
+    ("volume left", Look(True, volume=True), mk.LEFTOVER),
     ("minikube.exe's node", Look(True, "", container(), None), mk.FOREIGN_PROFILE),
 ]
 
@@ -270,6 +309,16 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"gpus": "1"}, "MK-007", "all"),
     ({"kubernetes_version": "banana"}, "MK-007", "v1.35.1"),
     ({"name": "my gpu"}, "MK-007", "minikube"),
+    ({"static_ip": "8.8.8.8"}, "MK-007", "192.168.200.200"),
+    ({"static_ip": "192.168.49.1"}, "MK-007", "192.168.200.200"),
+    ({"static_ip": "here"}, "MK-007", "192.168.200.200"),
+    ({"wait": ("banana",)}, "MK-007", "node_ready"),
+    ({"mounts": ("models:/models",)}, "MK-007", "/home/me/models:/models"),
+    ({"mounts": ("/a:/a", "/b:/b")}, "MK-007", "one mount"),
+    ({"mounts": ("/a:/a",), "wsl_gpu": "mounts"}, "MK-007", "one mount"),
+    ({"force_systemd": True, "cgroup_driver": "cgroupfs"}, "MK-007", "only one"),
+    ({"extra_start_args": ("--preload=false",)}, "MK-008", "preload as an option"),
+    ({"extra_start_args": ("--mount-string=/a:/a",)}, "MK-008", "mounts as an option"),
     ({"extra_config": {"kublet.max-pods": "10"}}, "MK-007", "kubelet.max-pods"),
     ({"extra_config": {"max-pods": "10"}}, "MK-007", "kubelet.max-pods"),
     ({"addons": {"Metrics Server": True}}, "MK-007", "metrics-server"),
@@ -353,6 +402,12 @@ DRIFTED: list[tuple[dict[str, Any], str, str]] = [
     ({"kubernetes_version": "v1.31.0"}, "kubernetes_version", planning.RECREATE),
     ({"kubernetes_version": "stable"}, "kubernetes_version", planning.CANNOT_BE_READ),
     ({"base_image": "other"}, "base_image", planning.RECREATE),
+    ({"static_ip": "192.168.49.9"}, "static_ip", planning.RECREATE),
+    ({"mounts": ("/a:/a",)}, "mounts", planning.RECREATE),
+    ({"wsl_gpu": "mounts"}, "mounts", planning.RECREATE),
+    ({"preload": False}, "preload", planning.CANNOT_BE_READ),
+    ({"cache_images": False}, "cache_images", planning.CANNOT_BE_READ),
+    ({"force_systemd": True}, "force_systemd", planning.CANNOT_BE_READ),
     ({"extra_config": {"kubelet.max-pods": "50"}}, "extra_config", planning.RESTART),
     ({"addons": {"metrics-server": True}}, "addons.metrics-server", planning.IN_PLACE),
     ({"addons": {"nvidia-device-plugin": False}}, "addons.nvidia-device-plugin", planning.IN_PLACE),
@@ -404,6 +459,12 @@ PLANS: list[tuple[dict[str, Any], str, list[Drift], list[tuple[str, str]]]] = [
     ({}, mk.ENGINE_UNREACHABLE, RECREATE, []),
     ({}, mk.FOREIGN_CONTAINER, [], []),
     ({}, mk.FOREIGN_PROFILE, [], []),
+    ({}, mk.BUSY, RECREATE, [("await", "")]),
+    ({"state": "absent"}, mk.BUSY, [], [("await", "")]),
+    ({}, mk.LEFTOVER, [], [("delete", "cluster_recreate"), ("start", "")]),
+    ({"state": "stopped"}, mk.LEFTOVER, [], []),
+    ({"state": "stopped"}, mk.CONTAINER_GONE, [], []),
+    ({"state": "absent"}, mk.LEFTOVER, [], [("delete", "cluster_recreate")]),
     ({"state": "stopped"}, mk.RUNNING, [], [("stop", "cluster_restart")]),
     ({"state": "stopped"}, mk.STOPPED, [], []),
     ({"state": "stopped"}, mk.ABSENT, [], []),

@@ -136,6 +136,14 @@ def test_a_healthy_cluster_is_left_alone(bed: Bed) -> None:
     assert len(bed.runner.calls) == 4
 
 
+def test_a_no_op_costs_little_beyond_the_programs(bed: Bed) -> None:
+    """Of the 0.6 s beyond `minikube status` the module's own work is a small part; the rest are three programs and two requests to the API."""
+    bed.run()
+    started = time.process_time()
+    bed.run()
+    assert time.process_time() - started < 0.1
+
+
 def test_check_mode_says_the_same_of_a_healthy_cluster(bed: Bed) -> None:
     assert bed.run(check=True)["layers"] == bed.run()["layers"]
 
@@ -470,3 +478,233 @@ def test_the_job_of_a_killed_run_is_found_again(bed: Bed) -> None:
             break
     assert view["result"]["layers"][0]["status"] == "changed"
     assert any("step 8/19 Creating Container" in text for text in texts)
+
+
+# --- states that are easily taken for others
+
+
+def busy(monkeypatch: pytest.MonkeyPatch, *commands: str) -> None:
+    """What the looks for other minikube processes find, one after the other; the last stays."""
+    seen = list(commands)
+    monkeypatch.setattr(_minikube_cluster.process, "at_work", lambda home, name: seen.pop(0) if len(seen) > 1 else seen[0])
+    monkeypatch.setattr(_minikube_cluster, "LOOK_SECONDS", 0.01)
+
+
+def half_made(bed: Bed) -> None:
+    bed.profile("config_gpu_after_failed_first_start.json")
+    bed.kubeconfig("kubeconfig_stopped.txt")
+    bed.answers["minikube status"] = call("status_killed_after_8_0s")
+
+
+def test_a_start_that_somebody_types_now_is_not_half_made(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    half_made(bed)
+    busy(monkeypatch, "minikube start -p gpu", "minikube start -p gpu", "")
+    looked = bed.runner.run
+
+    def run(argv: list[str], **options: Any) -> Completed:
+        if argv[:2] == ["minikube", "status"] and len(bed.runner.calls) > 3:
+            bed.started()
+        return looked(argv, **options)
+
+    monkeypatch.setattr(bed.runner, "run", run)
+    done = bed.run(start_timeout=5, kubernetes_version="", memory="", cpus="")
+    assert (bed.changes, layer(done)["status"], done["changed"]) == ([], "ok", False)
+
+
+def test_what_the_other_start_left_is_dealt_with(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    half_made(bed)
+    busy(monkeypatch, "minikube start -p gpu", "")
+    bed.answers.update({**ENGINE, "minikube delete": bed.no_profile, "minikube start": bed.started})
+    done = bed.run(start_timeout=5)
+    assert ([change.split()[0] for change in bed.changes], layer(done)["status"]) == (["delete", "start"], "changed")
+
+
+def test_another_start_that_does_not_end(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    half_made(bed)
+    busy(monkeypatch, "minikube start -p gpu")
+    done = bed.run(start_timeout=0)
+    assert (bed.changes, codes(done), done["failed"], done["changed"]) == ([], ["MK-053"], True, False)
+
+
+def test_check_mode_does_not_wait_for_another_start(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    half_made(bed)
+    busy(monkeypatch, "minikube start -p gpu")
+    done = bed.run(check=True)
+    assert (layer(done)["status"], bed.changes) == ("drift", [])
+    assert "another minikube" in layer(done)["summary"]
+
+
+def test_a_volume_of_a_former_cluster_needs_consent_and_is_removed_first(bed: Bed) -> None:
+    bed.no_profile()
+    bed.answers.update({**ENGINE, "docker volume inspect gpu": answer("[{}]\n")})
+    done = bed.run()
+    assert (layer(done)["status"], codes(done), bed.changes) == ("needs_consent", ["MK-052"], [])
+
+    def delete(*_argv: Any) -> Completed:
+        bed.answers["docker volume inspect gpu"] = NO_CONTAINER
+        return call("delete_running")
+
+    bed.answers.update({"minikube delete": delete, "minikube start": bed.started})
+    done = bed.run(allow=["cluster_recreate"])
+    assert ([change.split()[0] for change in bed.changes], layer(done)["status"]) == (["delete", "start"], "changed")
+
+
+@pytest.mark.parametrize("state", ["stopped", "absent"])
+def test_no_cluster(bed: Bed, state: str) -> None:
+    bed.no_profile()
+    done = bed.run(state=state)
+    expected = ("broken", ["MK-049"]) if state == "stopped" else ("not_applicable", [])
+    assert ((layer(done)["status"], codes(done)), done["changed"]) == (expected, False)
+    if state == "stopped":
+        assert "state: started" in done["msg"]
+
+
+def test_stopped_does_not_delete_what_is_only_damaged(bed: Bed) -> None:
+    bed.answers["docker container inspect gpu"] = NO_CONTAINER
+    done = bed.run(state="stopped", allow=["cluster_recreate"])
+    assert (codes(done), bed.changes) == (["MK-022"], [])
+
+
+def test_the_windows_profile_of_a_foreign_node_is_named(tmp_path: Path) -> None:
+    profile = tmp_path / "c" / "Users" / "Anna" / ".minikube" / "profiles" / "gpu" / "config.json"
+    profile.parent.mkdir(parents=True)
+    profile.write_text("{}")
+    assert _minikube_cluster.windows_profile("gpu", str(tmp_path)) == str(profile)
+    assert _minikube_cluster.windows_profile("other", str(tmp_path)) == ""
+    assert _minikube_cluster._maker(str(profile)) == "minikube.exe of the Windows user Anna"
+
+
+def test_an_api_server_of_another_profile(bed: Bed) -> None:
+    bed.node = Node(False, False, "GET /readyz: the API server cannot be reached: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
+    assert codes(bed.run()) == ["MK-056"]
+
+
+# --- sizes
+
+
+def engine_of(mib: int) -> dict[str, Any]:
+    info = recording("docker/info_json")
+    return {**ENGINE, "docker info": answer(json.dumps({**json.loads(info["stdout"]), "MemTotal": mib * 1024 * 1024}))}
+
+
+def test_auto_sizes_leave_room_and_say_where_the_limit_is(bed: Bed) -> None:
+    bed.no_profile()
+    bed.answers.update({**engine_of(8192), "minikube start": bed.started})
+    done = bed.run(memory="auto", cpus="auto", kubernetes_version="", wait_timeout=360)
+    assert bed.changes[-1].endswith("--gpus=all --memory=6144mb --cpus=2")
+    finding = next(item for item in layer(done)["findings"] if item["code"] == "MK-051")
+    assert ".wslconfig" in finding["remedy"]
+    again = bed.run(memory="auto", cpus="auto", kubernetes_version="")
+    assert (again["changed"], again["drift"], layer(again)["status"]) == (False, [], "ok")
+
+
+def test_auto_sizes_are_predicted(bed: Bed) -> None:
+    bed.no_profile()
+    bed.answers.update(engine_of(20480))
+    done = bed.run(check=True, memory="auto", cpus="auto")
+    assert (done["diff"]["after"]["memory"], "MK-051" in codes(done)) == ("16384mb", False)
+    bed.answers.update(engine_of(8192))
+    assert "MK-051" in codes(bed.run(check=True, memory="auto", cpus="auto"))
+
+
+@pytest.mark.parametrize(("engine", "given"), [(32768, 26112), (20480, 16384), (8192, 6144), (4096, 2048), (2048, 0)])
+def test_auto_memory(engine: int, given: int) -> None:
+    assert mk.auto_memory(engine) == given
+
+
+def test_an_engine_too_small_for_auto_is_refused() -> None:
+    _wanted, said = mk.with_sizes(mk.Declaration(memory="auto", cpus="auto"), 3000, 2)
+    assert [(finding.code, finding.severity) for finding in said] == [("MK-050", "error")]
+
+
+@pytest.mark.parametrize(("engine", "given"), [(2, "2"), (4, "3"), (16, "14"), (1, "2")])
+def test_auto_cpus(engine: int, given: str) -> None:
+    assert mk.with_sizes(mk.Declaration(cpus="auto"), 32768, engine)[0].cpus == given
+
+
+# --- the GPU in the nested node of WSL2
+
+NO_NVML = in_node("/dev/dxg\n/usr/lib/x86_64-linux-gnu/libdxcore.so", "Failed to initialize NVML: Not Supported\n", 255)
+REPAIRED_NODE = in_node("/dev/dxg\n/usr/lib/x86_64-linux-gnu/libdxcore.so\n/etc/cdi/gpudev-repaired", "Failed to initialize NVML: Not Supported\n", 255)
+
+
+def repairable(bed: Bed) -> None:
+    bed.answers.update(
+        {
+            LOOK_INSIDE: [NO_NVML, REPAIRED_NODE],
+            "nvidia-smi -L": answer("GPU 0: NVIDIA GeForce RTX 4050 Laptop GPU (UUID: GPU-1)\n"),
+            "docker exec -i gpu nvidia-ctk cdi generate": answer('{"cdiVersion": "0.3.0", "devices": []}'),
+            "docker exec -i gpu": answer(),
+        }
+    )
+
+
+def test_auto_only_tells_without_the_word(bed: Bed) -> None:
+    repairable(bed)
+    done = bed.run()
+    assert (done["changed"], layer(done)["status"], codes(done)) == (False, "ok", ["MK-034"])
+    finding = layer(done)["findings"][0]
+    assert "/usr/lib/x86_64-linux-gnu/libdxcore.so" in finding["cause"]
+    assert "node_repair" in finding["remedy"]
+    assert "unproven" in finding["remedy"]
+
+
+def test_cdi_asks_for_the_word(bed: Bed) -> None:
+    repairable(bed)
+    done = bed.run(wsl_gpu="cdi")
+    assert (layer(done)["status"], done["failed"]) == ("needs_consent", True)
+    assert "node_repair" in done["msg"]
+
+
+@pytest.mark.parametrize("wsl_gpu", ["auto", "cdi"])
+def test_the_node_is_repaired_once(bed: Bed, wsl_gpu: str) -> None:
+    repairable(bed)
+    done = bed.run(wsl_gpu=wsl_gpu, allow=["node_repair"])
+    assert (done["changed"], layer(done)["status"], codes(done)) == (True, "changed", ["MK-054"])
+    assert any("nvidia-container-runtime.mode=cdi" in command for command in bed.runner.commands("docker"))
+    again = bed.run(wsl_gpu=wsl_gpu, allow=["node_repair"])
+    assert (again["changed"], layer(again)["status"]) == (False, "ok")
+
+
+def test_a_repair_is_predicted(bed: Bed) -> None:
+    repairable(bed)
+    done = bed.run(check=True, allow=["node_repair"])
+    assert (done["changed"], layer(done)["status"]) == (True, "drift")
+    assert not [command for command in bed.runner.commands("docker") if "exec -i" in command]
+
+
+def test_off_offers_the_options(bed: Bed) -> None:
+    repairable(bed)
+    done = bed.run(wsl_gpu="off", allow=["node_repair"])
+    assert (done["changed"], codes(done)) == (False, ["MK-034"])
+
+
+def test_mounts_need_a_new_cluster(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bed.run(wsl_gpu="mounts")["drift"] == []
+    monkeypatch.setattr(_minikube_cluster, "on_wsl", lambda: True)
+    bed.answers.update(ENGINE)
+    done = bed.run(check=True, wsl_gpu="mounts")
+    assert [(item["setting"], item["effect"]) for item in done["drift"]] == [("mounts", "needs_recreate")]
+    bed.profile(ContainerVolumeMounts=["/usr/lib/wsl:/usr/lib/wsl"])
+    assert bed.run(wsl_gpu="mounts")["drift"] == []
+
+
+# --- the rest
+
+
+def test_cgroup_drivers_are_reported(bed: Bed) -> None:
+    assert bed.run()["cluster"]["cgroup_driver"] == {"node": "cgroupfs", "kubelet": "cgroupfs"}
+
+
+def test_force_systemd_is_compared_with_the_node(bed: Bed) -> None:
+    done = bed.run(check=True, force_systemd=True)
+    assert [(item["setting"], item["found"], item["effect"]) for item in done["drift"]] == [("force_systemd", "cgroupfs", "needs_restart")]
+    assert bed.run(force_systemd=False)["drift"] == []
+
+
+def test_evidence_of_a_failed_start_is_kept_on_the_target(bed: Bed) -> None:
+    bed.no_profile()
+    bed.answers.update({**ENGINE, "minikube start": call("start_kubelet_camelcase"), "docker exec gpu journalctl": call("kubelet_camelcase_journal")})
+    path = bed.home / bed.run()["evidence"]["path"].replace("~", str(bed.home))
+    assert sorted(file.name for file in path.iterdir()) == ["kubelet-journal.txt", "minikube-logs.txt", "start.jsonl"]
+    assert "unknown flag: --cgroupDriver" in (path / "kubelet-journal.txt").read_text()

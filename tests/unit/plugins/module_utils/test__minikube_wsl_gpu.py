@@ -1,0 +1,133 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The CDI repair in a nested node of WSL2.
+
+The specification is constructed after the one in NVIDIA/k8s-device-plugin#332; the recipe is reported from the field (NVIDIA/OpenShell#441) and was never run
+here: what is tested is that this collection does what the recipe says.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_inside as inside
+from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_wsl_gpu as wsl_gpu
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import Inside
+from ansible_collections.gpudev.workstation.plugins.module_utils._nvidia_smi import Gpu
+from ansible_collections.gpudev.workstation.plugins.module_utils._runner import Completed
+from tests.unit.recorded import answer
+
+SPECIFICATION: dict[str, Any] = {
+    "cdiVersion": "0.3.0",
+    "kind": "nvidia.com/gpu",
+    "devices": [{"name": "all", "containerEdits": {"deviceNodes": [{"path": "/dev/dxg"}]}}],
+    "containerEdits": {
+        "mounts": [
+            {
+                "containerPath": "/usr/lib/wsl/drivers/nv_dispi.inf_amd64_1/libcuda.so.1.1",
+                "hostPath": "/usr/lib/wsl/drivers/nv_dispi.inf_amd64_1/libcuda.so.1.1",
+                "options": ["ro", "nosuid", "nodev", "bind"],
+            }
+        ]
+    },
+}
+GPU = Gpu(0, "GPU-11111111-2222-3333-4444-555555555555", "NVIDIA GeForce RTX 4050 Laptop GPU")
+NODE = Inside(True, ("/dev/dxg", inside.DXCORE[1]), "Failed to initialize NVML: Not Supported")
+
+
+def test_devices_version_and_library_are_added() -> None:
+    new = wsl_gpu.amended(SPECIFICATION, [GPU], inside.DXCORE[1])
+    assert new["cdiVersion"] == "0.5.0"
+    assert [device["name"] for device in new["devices"]] == ["all", "0", GPU.uuid]
+    assert all(device["containerEdits"] == {"deviceNodes": [{"path": "/dev/dxg"}]} for device in new["devices"])
+    assert new["containerEdits"]["mounts"][-1] == {
+        "hostPath": "/usr/lib/x86_64-linux-gnu/libdxcore.so",
+        "containerPath": "/usr/lib/wsl/lib/libdxcore.so",
+        "options": ["ro", "nosuid", "nodev", "bind"],
+    }
+    assert SPECIFICATION["cdiVersion"] == "0.3.0"
+
+
+def test_a_second_time_adds_nothing() -> None:
+    once = wsl_gpu.amended(SPECIFICATION, [GPU], inside.DXCORE[1])
+    assert wsl_gpu.amended(once, [GPU], inside.DXCORE[1]) == once
+
+
+def test_a_newer_version_stays() -> None:
+    assert wsl_gpu.amended({**SPECIFICATION, "cdiVersion": "0.7.0"}, [], inside.DXCORE[0])["cdiVersion"] == "0.7.0"
+
+
+class Node:
+    """The programs in the node; `fails` names the first word of the one that does not work."""
+
+    def __init__(self, fails: str = "", generated: str = json.dumps(SPECIFICATION)) -> None:
+        self.fails, self.generated = fails, generated
+        self.calls: list[str] = []
+        self.written = ""
+
+    def run(self, argv: list[str], stdin: str | None) -> Completed:
+        command = " ".join(argv)
+        self.calls.append(command)
+        if self.fails and command.startswith(self.fails):
+            return answer("", 1, "it does not work")
+        if argv[0] == "tee":
+            self.written = stdin or ""
+        return answer(self.generated if "generate" in argv else "")
+
+
+def test_the_steps_of_the_repair() -> None:
+    node = Node()
+    assert wsl_gpu.repair(node.run, NODE, [GPU]) is None
+    assert node.calls == [
+        "nvidia-ctk cdi generate --format=json",
+        "mkdir -p /etc/cdi",
+        "tee /etc/cdi/nvidia.yaml",
+        "nvidia-ctk config --in-place --set nvidia-container-runtime.mode=cdi",
+        "touch /etc/cdi/gpudev-repaired",
+    ]
+    assert json.loads(node.written) == wsl_gpu.amended(SPECIFICATION, [GPU], inside.DXCORE[1])
+
+
+@pytest.mark.parametrize("fails", ["nvidia-ctk cdi", "mkdir", "tee", "nvidia-ctk config", "touch"])
+def test_a_step_that_fails_is_named_and_ends_it(fails: str) -> None:
+    node = Node(fails)
+    finding = wsl_gpu.repair(node.run, NODE, [GPU])
+    assert finding is not None
+    assert (finding.code, fails.split()[0] in finding.cause, "it does not work" in finding.symptom) == ("MK-055", True, True)
+    assert node.calls[-1].startswith(fails)
+
+
+def test_words_instead_of_a_specification() -> None:
+    finding = wsl_gpu.repair(Node(generated="no GPU").run, NODE, [GPU])
+    assert finding is not None
+    assert finding.code == "MK-055"
+
+
+def test_without_the_library_nothing_is_tried() -> None:
+    node = Node()
+    finding = wsl_gpu.repair(node.run, Inside(True, ("/dev/dxg",)), [GPU])
+    assert finding is not None
+    assert (node.calls, "wsl_gpu: mounts" in finding.remedy) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("files", "smi", "needed"),
+    [
+        (("/dev/dxg", inside.DXCORE[1]), "Failed to initialize NVML: Not Supported", True),
+        (("/dev/dxg",), "sh: 1: nvidia-smi: not found", True),
+        (("/dev/dxg", *inside.DXCORE), "GPU 0: NVIDIA RTX (UUID: GPU-1)", False),
+        (("/dev/dxg", inside.DXCORE[0]), "something else", False),
+        (("/dev/dxg", inside.REPAIRED), "Failed to initialize NVML: Not Supported", False),
+        (("/dev/nvidiactl",), "Failed to initialize NVML: Not Supported", False),
+    ],
+)
+def test_when_a_repair_is_needed(files: tuple[str, ...], smi: str, needed: bool) -> None:
+    assert inside.needs_repair(Inside(True, files, smi)) is needed
+
+
+def test_a_look_that_was_cut_is_no_look() -> None:
+    assert not inside.parse_inside(answer("/dev/dxg\n--- gpudev ---\n")).looked
