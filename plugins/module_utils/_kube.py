@@ -63,6 +63,7 @@ _BY_STATUS = {400: INVALID, 401: UNAUTHORIZED, 403: FORBIDDEN, 404: NOT_FOUND, 4
 RESOURCES: dict[str, tuple[str, str, str, bool]] = {
     "ConfigMap": ("", "v1", "configmaps", True),
     "DaemonSet": ("apps", "v1", "daemonsets", True),
+    "Deployment": ("apps", "v1", "deployments", True),
     "Event": ("", "v1", "events", True),
     "Namespace": ("", "v1", "namespaces", False),
     "Node": ("", "v1", "nodes", False),
@@ -246,6 +247,10 @@ class Kube:
             raise
         # The log of a container that was removed meanwhile is a 200 with these words.
         return "" if text.startswith("unable to retrieve container logs for") else text
+
+    def ask_service(self, service: str, namespace: str, port: int, path: str = "/") -> str:
+        """What a Service answers over HTTP, through the API server's proxy: it needs no published port and no other credentials."""
+        return self._text("get", f"/api/v1/namespaces/{namespace}/services/http:{service}:{port}/proxy/{path.lstrip('/')}", [])
 
     def events(self, namespace: str, name: str, kind: str = "Pod") -> list[dict[str, t.Any]]:
         """What happened to one object, oldest first."""
