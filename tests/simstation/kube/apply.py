@@ -104,9 +104,11 @@ def apply(live: Object | None, configuration: Object, kind: str, manager: Manage
         raise _conflict_error(conflicts)
     ownership.withdraw(manager, {path for paths in conflicts.values() for path in paths})
     merged = merge(base, configuration, schema.root_type(kind) or "object")
-    dropped = ownership.owned_by(manager) - claimed - ownership.others(manager)
-    for path in sorted(dropped, key=len, reverse=True):
-        fields.remove_at(merged, path)
+    kept = claimed | ownership.others(manager)
+    # A list item before its members, because without its key it is not found again; defaults that nobody owns go with it.
+    for path in sorted(ownership.owned_by(manager) - kept, key=len):
+        if not any(other[: len(path)] == path for other in kept):
+            fields.remove_at(merged, path)
     ownership.take(manager, claimed, time)
     _write(merged, ownership)
     return merged
