@@ -60,9 +60,14 @@ class Stations:
         return self._get(f"/hosts/{host}/tree?distro={distro}")
 
     def post(self, host: str, verb: str, document: t.Mapping[str, t.Any]) -> t.Any:
-        request = urllib.request.Request(f"{self.control}/hosts/{host}/{verb}", json.dumps(document).encode(), {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read() or b"null")
+        return self._post(f"/hosts/{host}/{verb}", document)
+
+    def script_troubles(self, *rules: t.Mapping[str, t.Any]) -> None:
+        """What goes wrong from now on (tests/simstation/troubles.py); nothing, without rules."""
+        self._post("/troubles", rules)
+
+    def troubles_struck(self) -> int:
+        return sum(rule["struck"] for rule in self._get("/troubles"))
 
     def requests(self) -> list[dict[str, t.Any]]:
         """The SOAP requests so far, from the wire log."""
@@ -70,6 +75,11 @@ class Stations:
 
     def forget_requests(self) -> None:
         os.truncate(self.wire_log, 0)
+
+    def _post(self, path: str, document: t.Any) -> t.Any:
+        request = urllib.request.Request(self.control + path, json.dumps(document).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read() or b"null")
 
     def _get(self, path: str) -> t.Any:
         with urllib.request.urlopen(self.control + path, timeout=30) as answer:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -58,6 +59,8 @@ def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
     add("--rtt-ms", type=float, default=0.0, metavar="N", help="delay of each HTTP request")
     add("--powershell-ms", type=float, default=0.0, metavar="N", help="time to start PowerShell")
     add("--max-operations", type=int, default=1500, metavar="N", help="commands per shell before the quota fault (default %(default)s)")
+    add("--max-shells", type=int, default=30, metavar="N", help="shells per user before the quota fault (default %(default)s)")
+    add("--troubles", type=Path, metavar="FILE", help="a JSON script of what goes wrong at which request, see troubles.py")
     add("--scheme", choices=("https", "http"), default="https", help="https with a private CA, or http with message encryption (default %(default)s)")
     add("--auth", default="ntlm", metavar="LIST", help="ntlm, basic or ntlm,basic (default %(default)s)")
     add("--allow-unencrypted", action="store_true", help="take plain SOAP over http, which Basic needs there")
@@ -69,6 +72,7 @@ def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
 def serve(options: argparse.Namespace) -> int:
     from tests.simstation.serve import Wishes
     from tests.simstation.serve import serve as run
+    from tests.simstation.troubles import parse
 
     wishes = Wishes(
         scenarios=options.scenario,
@@ -84,6 +88,8 @@ def serve(options: argparse.Namespace) -> int:
         schemes=frozenset(options.auth.split(",")),
         allow_unencrypted=options.allow_unencrypted,
         max_operations=options.max_operations,
+        max_shells=options.max_shells,
+        troubles=parse(json.loads(options.troubles.read_text(encoding="utf-8"))) if options.troubles else (),
         carrier=options.carrier,
         ssh_shell=options.ssh_shell,
         allow=[word for word in options.allow.split(",") if word],

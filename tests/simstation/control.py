@@ -5,6 +5,7 @@
 
 `GET /hosts`, `GET /hosts/<name>/state`, `GET /hosts/<name>/errors`, `GET /hosts/<name>/tree?distro=<distro>`,
 `POST /hosts/<name>/logon {"user": …}`, `POST /hosts/<name>/patch` (a JSON merge patch of the state document, RFC 7386).
+`POST /troubles` (a script as in `troubles.py`, in place of the present one), `GET /troubles` (how often each of its rules struck).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.simstation.station import Station
+from tests.simstation.troubles import BadScript, Troubles, parse
 from tests.simstation.wsman.http import Connection, Request, Response
 
 JSON = "application/json"
@@ -29,8 +31,9 @@ class BadCall(Exception):
 
 
 class Control:
-    def __init__(self, stations: Mapping[str, Station]) -> None:
+    def __init__(self, stations: Mapping[str, Station], troubles: Troubles) -> None:
         self._stations = stations
+        self._troubles = troubles
 
     def handle(self, request: Request, _connection: Connection) -> Response:
         try:
@@ -44,6 +47,8 @@ class Control:
         words = url.path.strip("/").split("/")
         if words == ["hosts"] and request.method == "GET":
             return sorted(self._stations)
+        if words == ["troubles"]:
+            return self._script(request)
         if len(words) != 3 or words[0] != "hosts":
             raise BadCall(404, f"no such path: {url.path}")
         station = self._stations.get(words[1])
@@ -54,6 +59,14 @@ class Control:
         if request.method == "POST":
             return self._act(station, words[2], _body(request))
         raise BadCall(405, request.method)
+
+    def _script(self, request: Request) -> Any:
+        if request.method == "POST":
+            try:
+                self._troubles.replace(parse(_body(request)))
+            except BadScript as problem:
+                raise BadCall(400, str(problem)) from problem
+        return self._troubles.report()
 
     def _look(self, station: Station, what: str, query: dict[str, str]) -> Any:
         if what == "state":

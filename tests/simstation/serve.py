@@ -23,6 +23,7 @@ from tests.simstation.control import Control
 from tests.simstation.openssh import server as openssh
 from tests.simstation.openssh.default_shell import DefaultShell
 from tests.simstation.station import DEFAULT_TIME_SCALE, Station
+from tests.simstation.troubles import Rule, Troubles
 from tests.simstation.wsman.net import Reactor
 from tests.simstation.wsman.server import Machine, WireLog, WsmanOptions, WsmanServer
 from tests.simstation.wsman.shells import Quotas
@@ -49,6 +50,8 @@ class Wishes:
     schemes: frozenset[str] = field(default=frozenset({"ntlm"}))
     allow_unencrypted: bool = False
     max_operations: int = Quotas.max_operations
+    max_shells: int = Quotas.max_shells_per_user
+    troubles: Sequence[Rule] = ()
     allow: Sequence[str] = ()
     carrier: str = "winrm"
     ssh_shell: str = "cmd"
@@ -67,7 +70,8 @@ class Simulation:
         self._wire_log = WireLog(wishes.wire_log)
         self._authority: Authority | None = None
         self._ssh: SshFront | None = None
-        self._control = self._reactor.listen(Control(self.stations).handle, crash_report=self._report_control_crash)
+        self._troubles = Troubles(wishes.troubles)
+        self._control = self._reactor.listen(Control(self.stations, self._troubles).handle, crash_report=self._report_control_crash)
         self._saved: dict[str, int] = {}
         threading.excepthook = self._report_thread_crash
 
@@ -75,7 +79,7 @@ class Simulation:
         if self.wishes.https:
             self._authority = create_authority(self._directory)
         if self.wishes.carrier == "ssh":
-            self._ssh = SshFront(self._directory, self.wishes.ssh_shell)
+            self._ssh = SshFront(self._directory, self.wishes.ssh_shell, self._troubles)
         for name, scenario in host_names(self.wishes.scenarios, self.wishes.hosts).items():
             self.stations[name] = self._station(name, scenario)
             self.servers[name] = self._server(self.stations[name])
@@ -152,7 +156,8 @@ class Simulation:
             allow_unencrypted=self.wishes.allow_unencrypted,
             tls=self._authority.context if self._authority else None,
             rtt_seconds=self.wishes.rtt_seconds,
-            quotas=Quotas(max_operations=self.wishes.max_operations),
+            quotas=Quotas(max_shells_per_user=self.wishes.max_shells, max_operations=self.wishes.max_operations),
+            troubles=self._troubles,
         )
         server = WsmanServer(machine, self._reactor, options, self._wire_log)
         follow_power(station, server)
@@ -180,15 +185,16 @@ class Simulation:
 class SshFront:
     """The sshd of each station, beside its WinRM."""
 
-    def __init__(self, directory: Path, shell: str) -> None:
+    def __init__(self, directory: Path, shell: str, troubles: Troubles) -> None:
         self.keys = openssh.create_keys(directory)
         self.servers: dict[str, openssh.SshServer] = {}
         self._shell = shell
+        self._troubles = troubles
         self._loop = openssh.Loop()
 
     def serve(self, station: Station, programs: CommandShell, wire_log: WireLog) -> None:
         shell = DefaultShell(station, programs, self._shell)
-        machine = openssh.Machine(station.name, lambda: passwords(station), shell, station.record_error)
+        machine = openssh.Machine(station.name, lambda: passwords(station), shell, station.record_error, self._troubles)
         self.servers[station.name] = openssh.SshServer(machine, self._loop, self.keys, wire_log)
         follow_power(station, self.servers[station.name])
 

@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import asyncssh
 
 from tests.simstation.openssh.default_shell import DefaultShell
 from tests.simstation.process import Program
+from tests.simstation.troubles import Rule, Troubles
 from tests.simstation.wsman.net import bound_socket
 from tests.simstation.wsman.server import WireLog
 
@@ -83,6 +84,7 @@ class Machine:
     accounts: Callable[[], Mapping[str, str]]
     shell: DefaultShell
     record_error: Callable[[str, str], None]
+    troubles: Troubles = field(default_factory=Troubles)
 
 
 class SshServer:
@@ -146,10 +148,18 @@ class SshServer:
         begun = time.perf_counter()
         name = str(process.get_extra_info("username")).lower()
         user = next(account for account in self._machine.accounts() if account.lower() == name)
-        session = _Session(process, self._machine.shell(user, wanted))
-        await session.run()
-        milliseconds = round((time.perf_counter() - begun) * 1000, 1)
-        self._wire_log.write(host=self._machine.name, verb="Exec", bytes_in=session.bytes_in, bytes_out=session.bytes_out, milliseconds=milliseconds)
+        trouble = self._machine.troubles.next(self._machine.name, "Exec")
+        session = _Session(process, trouble)
+        if not session.lost:
+            await session.run(lambda: self._machine.shell(user, wanted))
+        self._wire_log.write(
+            host=self._machine.name,
+            verb="Exec",
+            bytes_in=session.bytes_in,
+            bytes_out=session.bytes_out,
+            trouble=trouble.trouble if trouble else None,
+            milliseconds=round((time.perf_counter() - begun) * 1000, 1),
+        )
 
 
 class _Login(asyncssh.SSHServer):
@@ -181,44 +191,55 @@ class _Login(asyncssh.SSHServer):
 
 
 class _Session:
-    """Moves the bytes between an SSH session and a program."""
+    """Moves the bytes between an SSH session and a program, with the trouble that is scripted for it."""
 
-    def __init__(self, process: asyncssh.SSHServerProcess[bytes], program: Program) -> None:
+    def __init__(self, process: asyncssh.SSHServerProcess[bytes], trouble: Rule | None) -> None:
         self._process = process
-        self._program = program
         self.bytes_in = 0
         self.bytes_out = 0
+        kind, details = (trouble.trouble, trouble.details) if trouble else ("", {})
+        self._delay = details["seconds"] if kind == "slow" else 0
+        self._breaks_after = details.get("after", 0) if kind == "drop" else None
+        self.lost = kind == "lose"
+        if self.lost:
+            process.channel.get_connection().abort()
 
-    async def run(self) -> None:
-        helpers = [asyncio.create_task(self._feed()), asyncio.create_task(self._end_with_the_client())]
+    async def run(self, start: Callable[[], Program]) -> None:
+        await asyncio.sleep(self._delay)
+        program = start()
+        helpers = [asyncio.create_task(self._feed(program)), asyncio.create_task(self._end_with_the_client(program))]
         try:
-            code = await self._drain()
+            self._process.exit(await self._drain(program) & 0xFFFFFFFF)
+        except (OSError, asyncssh.Error):
+            program.kill()  # the client has gone
         finally:
             for helper in helpers:
                 helper.cancel()
-        self._process.exit(code & 0xFFFFFFFF)
 
-    async def _feed(self) -> None:
+    async def _feed(self, program: Program) -> None:
         while data := await self._process.stdin.read(READ_SIZE):
             self.bytes_in += len(data)
-            self._program.feed(data)
-        self._program.feed(b"", end=True)
+            program.feed(data)
+        program.feed(b"", end=True)
 
-    async def _end_with_the_client(self) -> None:
+    async def _end_with_the_client(self, program: Program) -> None:
         """sshd's job object ends what the session started (JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE in w32-doexec.c)."""
         await self._process.wait_closed()
-        self._program.kill()
+        program.kill()
 
-    async def _drain(self) -> int:
+    async def _drain(self, program: Program) -> int:
         """Hand all output on; gives the exit code."""
         loop = asyncio.get_running_loop()
         while True:
-            output = await loop.run_in_executor(None, self._program.read, READ_SIZE, None)
+            output = await loop.run_in_executor(None, program.read, READ_SIZE, None)
             if output is None:
                 continue
             self._process.stdout.write(output.stdout)
             self._process.stderr.write(output.stderr)
             self.bytes_out += len(output.stdout) + len(output.stderr)
             await self._process.stdout.drain()
+            if self._breaks_after is not None and (output.exit_code is not None or self.bytes_out >= self._breaks_after):
+                self._process.channel.get_connection().abort()
+                raise BrokenPipeError
             if output.exit_code is not None:
                 return int(output.exit_code)

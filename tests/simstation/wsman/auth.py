@@ -51,14 +51,14 @@ class Authenticator:
         scheme, _blank, token = (authorization or "").partition(" ")
         if not authorization:
             user = connection.state.get("user")
-            return Verdict(user if isinstance(user, str) else None, [] if user else self._challenges())
+            return Verdict(user if isinstance(user, str) else None, [] if user else self.challenges())
         if scheme == "Basic" and "basic" in self._schemes:
             return self._judge_basic(token)
         if scheme in ("Negotiate", "NTLM") and "ntlm" in self._schemes:
             return self._judge_ntlm(connection, scheme, base64.b64decode(token))
-        return Verdict(None, self._challenges())
+        return Verdict(None, self.challenges())
 
-    def _challenges(self) -> list[tuple[str, str]]:
+    def challenges(self) -> list[tuple[str, str]]:
         offers = {"ntlm": "Negotiate", "basic": 'Basic realm="WSMAN"'}
         return [("WWW-Authenticate", offer) for scheme, offer in offers.items() if scheme in self._schemes]
 
@@ -67,7 +67,7 @@ class Authenticator:
         user = self._local_name(name)
         if user is not None and self._accounts()[user] == password:
             return Verdict(user)
-        return Verdict(None, self._challenges())
+        return Verdict(None, self.challenges())
 
     def _judge_ntlm(self, connection: Connection, scheme: str, token: bytes) -> Verdict:
         context = connection.state.get("context")
@@ -79,7 +79,7 @@ class Authenticator:
                 answer = context.step(token)  # type: ignore[attr-defined]
         except (spnego.exceptions.SpnegoError, ValueError):
             connection.state.pop("context", None)
-            return Verdict(None, self._challenges())
+            return Verdict(None, self.challenges())
         reply = [("WWW-Authenticate", f"{scheme} {base64.b64encode(answer).decode()}")] if answer else []
         if not context.complete:  # type: ignore[attr-defined]
             return Verdict(None, reply)

@@ -35,6 +35,11 @@ class Response:
     body: bytes = b""
     content_type: str = "application/soap+xml;charset=UTF-8"
     headers: list[tuple[str, str]] = field(default_factory=list)
+    cut_after: int | None = None
+
+
+class Broken(Exception):
+    """The connection ends here, without an answer or within one."""
 
 
 class Connection:
@@ -73,7 +78,10 @@ class Connection:
         if response.body:
             lines.append(f"Content-Type: {response.content_type}")
         lines.append(f"Content-Length: {len(response.body)}")
-        self.socket.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + response.body)
+        whole = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + response.body
+        self.socket.sendall(whole[: response.cut_after])
+        if response.cut_after is not None:
+            raise Broken
 
     def sever(self) -> None:
         """End the traffic from any thread; whoever serves the connection reads its end and closes it.

@@ -15,7 +15,7 @@ import threading
 import traceback
 from collections.abc import Callable
 
-from tests.simstation.wsman.http import BadRequest, Connection, Request, Response
+from tests.simstation.wsman.http import BadRequest, Broken, Connection, Request, Response
 
 BACKLOG = 128
 IDLE_WORKER_SECONDS = 5.0
@@ -199,7 +199,7 @@ class Reactor:
         keep = False
         try:
             keep = _exchange(listener, connection)
-        except (OSError, BadRequest):
+        except (OSError, BadRequest, Broken):
             keep = False
         finally:
             # A defect of the simulator must be visible in the station's log, whatever it is; the client sees a broken connection.

@@ -15,8 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import spnego
+
+from tests.simstation.troubles import Rule, Troubles
 from tests.simstation.wsman import auth, soap
-from tests.simstation.wsman.http import Connection, Request, Response
+from tests.simstation.wsman.http import Broken, Connection, Request, Response
 from tests.simstation.wsman.net import Reactor
 from tests.simstation.wsman.shells import Launcher, Quotas, Shells
 from tests.simstation.wsman.soap import Fault
@@ -53,6 +56,7 @@ class WsmanOptions:
     tls: ssl.SSLContext | None = None
     rtt_seconds: float = 0.0
     quotas: Quotas = field(default_factory=Quotas)
+    troubles: Troubles = field(default_factory=Troubles)
 
 
 @dataclass(frozen=True)
@@ -107,38 +111,100 @@ class WsmanServer:
         if not encrypted and self._options.tls is None and not self._options.allow_unencrypted:
             # AllowUnencrypted=false. Status and empty body as in the prototype of facts/winrm.md; never seen on Windows.
             return Response(500)
-        text = auth.decrypt(connection, request.body) if encrypted else request.body
-        status, answer = self._perform(verdict.user, text, len(request.body))
-        if encrypted:
-            return Response(status, auth.encrypt(connection, answer), auth.ENCRYPTED_TYPE, verdict.headers)
-        return Response(status, answer, headers=verdict.headers)
-
-    def _perform(self, user: str, text: bytes, bytes_in: int) -> tuple[int, bytes]:
-        started = time.perf_counter()
-        verb, message_id, command_id, fault_code = "?", "", "", None
         try:
+            text = auth.decrypt(connection, request.body) if encrypted else request.body
+            response = self._perform(verdict.user, text, len(request.body))
+        except spnego.exceptions.SpnegoError:
+            return Response(400)  # sealed for another login, as after a scripted 401; what Windows answers was never seen
+        except Interrupted as interrupted:
+            if interrupted.status == 401:
+                connection.state.clear()
+            return Response(interrupted.status, headers=self._authenticator.challenges() if interrupted.status == 401 else [])
+        response.headers = verdict.headers
+        if encrypted:
+            response.body, response.content_type = auth.encrypt(connection, response.body), auth.ENCRYPTED_TYPE
+        return response
+
+    def _perform(self, user: str, text: bytes, bytes_in: int) -> Response:
+        entry = LogEntry(self._machine.name, bytes_in)
+        try:
+            envelope = soap.parse(text)
+            entry.verb, entry.message_id = envelope.verb, envelope.message_id
+            trouble = entry.trouble = self._options.troubles.next(self._machine.name, envelope.verb)
+            if trouble is not None:
+                before(trouble)
             if bytes_in > self._options.quotas.max_envelope_kb * 1024:
                 raise Fault(soap.ENVELOPE_TOO_LARGE, "w:EncodingLimit", "The WinRM client sent a request that exceeds the configured MaxEnvelopeSize.")
-            envelope = soap.parse(text)
-            verb, message_id = envelope.verb, envelope.message_id
-            body, command_id = self._shells.perform(user, envelope)
-            status, answer = 200, soap.answer(envelope, body)
+            body, entry.command_id = self._shells.perform(user, envelope)
+            response = Response(200, soap.answer(envelope, body))
         except ET.ParseError as error:
             self._machine.record_error("not XML", f"{error}: {text[:80]!r}")
-            return 400, b""
+            return Response(400)
         except Fault as problem:
             if problem.code in (soap.RESOURCE_NOT_FOUND, soap.ACTION_NOT_SUPPORTED, soap.SCHEMA_ERROR):
                 self._machine.record_error("WSMan request", problem.message)
-            fault_code = problem.code
-            status, answer = 500, soap.fault(message_id, self._machine.name, problem)
-        self._wire_log.write(
-            host=self._machine.name,
-            verb=verb,
-            bytes_in=bytes_in,
-            bytes_out=len(answer),
-            command_id=command_id or None,
-            status=status,
-            fault=fault_code,
-            milliseconds=round((time.perf_counter() - started) * 1000, 1),
-        )
-        return status, answer
+            entry.fault = problem.code
+            response = Response(500, soap.fault(entry.message_id, self._machine.name, problem))
+        except (Interrupted, Broken) as ended:
+            self._wire_log.write(**entry.line(Response(ended.status if isinstance(ended, Interrupted) else 0)))
+            raise
+        if entry.trouble is not None:
+            after(entry.trouble, response)
+        self._wire_log.write(**entry.line(response))
+        return response
+
+
+class Interrupted(Exception):
+    """An HTTP status instead of an answer."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def before(trouble: Rule) -> None:
+    """What a scripted trouble does before the request is performed."""
+    details = trouble.details
+    if trouble.trouble == "slow":
+        time.sleep(details["seconds"])
+    elif trouble.trouble == "lose":
+        raise Broken
+    elif trouble.trouble == "status":
+        raise Interrupted(details["status"])
+    elif trouble.trouble == "fault":
+        raise Fault(details["code"], details.get("subcode", "w:InternalError"), details.get("message", "A scripted fault."), details.get("wmi_error"))
+
+
+def after(trouble: Rule, response: Response) -> None:
+    """What a scripted trouble does to the answer."""
+    if trouble.trouble == "truncate":
+        response.body = response.body[: trouble.details.get("after", 0)]
+    elif trouble.trouble == "drop":
+        response.cut_after = trouble.details.get("after", 0)
+
+
+@dataclass
+class LogEntry:
+    """What the wire log says of one request."""
+
+    host: str
+    bytes_in: int
+    verb: str = "?"
+    message_id: str = ""
+    command_id: str = ""
+    fault: int | None = None
+    trouble: Rule | None = None
+    started: float = field(default_factory=time.perf_counter)
+
+    def line(self, response: Response) -> dict[str, Any]:
+        return {
+            "host": self.host,
+            "verb": self.verb,
+            "bytes_in": self.bytes_in,
+            "bytes_out": len(response.body),
+            "command_id": self.command_id or None,
+            "status": response.status,
+            "fault": self.fault,
+            "trouble": self.trouble.trouble if self.trouble else None,
+            "milliseconds": round((time.perf_counter() - self.started) * 1000, 1),
+        }

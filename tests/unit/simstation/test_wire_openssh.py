@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from tests.simstation.openssh.default_shell import DefaultShell, NotSimple
 from tests.simstation.openssh.server import Keys, Loop, Machine, SshServer, create_keys
 from tests.simstation.scenarios import document
 from tests.simstation.station import Station
+from tests.simstation.troubles import Rule, Troubles, parse
 from tests.simstation.wsman.server import WireLog
 
 PASSWORD = "Correct-Horse-42"
@@ -31,13 +32,14 @@ IN_WSL = "wsl.exe -d Ubuntu-24.04 --exec"
 class Front:
     """One station's sshd and a client."""
 
-    def __init__(self, directory: Path, shell: str, scenario: str = "healthy") -> None:
+    def __init__(self, directory: Path, shell: str, scenario: str = "healthy", troubles: Sequence[Rule] = ()) -> None:
         self.station = Station("ws1", document("ws1", scenario), directory / "ws1")
         self.keys: Keys = create_keys(directory)
         self.loop = Loop()
         self.wire_log = directory / "wire.jsonl"
         self.log = WireLog(self.wire_log)
-        machine = Machine("ws1", lambda: {"dev": PASSWORD}, DefaultShell(self.station, CommandShell(self.station), shell), self.station.record_error)
+        default_shell = DefaultShell(self.station, CommandShell(self.station), shell)
+        machine = Machine("ws1", lambda: {"dev": PASSWORD}, default_shell, self.station.record_error, Troubles(troubles))
         self.server = SshServer(machine, self.loop, self.keys, self.log)
 
     def run(self, command: str, stdin: bytes = b"", **options: Any) -> tuple[bytes, bytes, int | None]:
@@ -198,5 +200,19 @@ def test_a_machine_that_goes_down_ends_sessions_and_comes_back_on_its_port(tmp_p
             front.run(f"{IN_WSL} /bin/true")
         front.server.power_on()
         assert front.run(f"{IN_WSL} /bin/true")[2] == 0
+    finally:
+        front.close()
+
+
+def test_scripted_troubles_of_commands(tmp_path: Path) -> None:
+    script = [{"trouble": "lose"}, {"trouble": "drop", "request": 2, "after": 100}, {"trouble": "slow", "request": 3, "seconds": 0.1}]
+    front = Front(tmp_path, "cmd", troubles=parse(script))
+    try:
+        assert front.run(f"{IN_WSL} /bin/cat", EVERY_BYTE)[2] is None
+        out, _error, code = front.run(f"{IN_WSL} /bin/cat", EVERY_BYTE)
+        assert code is None
+        assert len(out) < len(EVERY_BYTE)
+        assert front.run(f"{IN_WSL} /bin/cat", b"third") == (b"third", b"", 0)
+        assert front.station.errors == []
     finally:
         front.close()
