@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleActionFail
-
-from ansible_collections.gpudev.workstation.plugins.module_utils import _docker_desktop, _docker_desktop_plan, _windows_driver, _windows_user
+from ansible_collections.gpudev.workstation.plugins.module_utils import _docker_desktop, _docker_desktop_plan, _windows_driver, _windows_user, _wsl
 from ansible_collections.gpudev.workstation.plugins.module_utils._docker_desktop import CATALOGUE, DockerDesktop
 from ansible_collections.gpudev.workstation.plugins.module_utils._docker_desktop_plan import (
     DOCKER_RESTART,
@@ -35,9 +33,12 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._layers import 
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import result
 from ansible_collections.gpudev.workstation.plugins.module_utils._versions import older
 from ansible_collections.gpudev.workstation.plugins.module_utils._wait import DeadlinePassed, wait_until
-from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import ALLOW, Arguments, WindowsAction, ask_named
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._controller import this_controller
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._installer import Codes, Installer, NotAsDeclared, refuse_malformed
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import ALLOW, Arguments, WindowsAction, ask_in_background, ask_named
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation, WorkstationError
 
+CODES = Codes(missing="DESKTOP-012", other="DESKTOP-011", not_fetched="DESKTOP-019")
 POLL_SECONDS = 2.0
 # Its processes can outlive `docker desktop stop` by a moment.
 SECONDS_TO_END = 30
@@ -46,10 +47,9 @@ SECONDS_TO_END = 30
 class Stopped(Exception):
     """A step did not lead where it should; the layer says why."""
 
-    def __init__(self, summary: str, code: str, symptom: str, desktop: DockerDesktop, **details: t.Any) -> None:
+    def __init__(self, summary: str, finding: Finding, desktop: DockerDesktop) -> None:
         super().__init__(summary)
-        finding = CATALOGUE[code].finding(symptom, **details)
-        self.layer = Layer("docker", CATALOGUE[code].status or BROKEN, summary, desktop.as_dict(), [finding])
+        self.layer = Layer("docker", CATALOGUE[finding.code].status or BROKEN, summary, desktop.as_dict(), [finding])
 
 
 class ActionModule(WindowsAction):
@@ -74,7 +74,7 @@ class ActionModule(WindowsAction):
             return result([refusal], changed=False, check_mode=self.check_mode)
         steps = _docker_desktop_plan.plan(found, wanted)
         if not steps:
-            return self._told(found, self._healthy(found, wanted, OK), changed=False)
+            return self._told(found, self._as_declared(found, wanted, OK), changed=False)
         obstacle = self._obstacle(found, steps, wanted)
         if obstacle is not None:
             return self._told(found, obstacle, changed=False)
@@ -90,6 +90,10 @@ class ActionModule(WindowsAction):
         impossible = _docker_desktop_plan.impossible(found, wanted, self._driver)
         if impossible:
             return Layer("docker", BROKEN, "Docker Desktop cannot be brought to the declared state", found.as_dict(), impossible)
+        ending = [step for step in steps if step.consent and found.processes]
+        if ending and self._controller_inside:
+            by_hand = [_docker_desktop_plan.by_hand(found, step, wanted) for step in ending]
+            return Layer("docker", NEEDS_CONSENT, _in_words("needed", steps), found.as_dict(), by_hand)
         missing = _docker_desktop_plan.refused(found, steps, wanted, self._driver)
         if missing:
             return Layer("docker", NEEDS_CONSENT, _in_words("needed", steps), found.as_dict(), missing)
@@ -125,7 +129,7 @@ class ActionModule(WindowsAction):
         if left:
             finding = CATALOGUE["DESKTOP-015"].finding(_in_words("still owed", left))
             return self._told(found, Layer("docker", BROKEN, "a step had no effect", found.as_dict(), [finding]), changed=True, diff=diff)
-        return self._told(found, self._healthy(found, wanted, CHANGED, f"{_in_words('done', done)}: "), changed=True, diff=diff)
+        return self._told(found, self._as_declared(found, wanted, CHANGED, f"{_in_words('done', done)}: "), changed=True, diff=diff)
 
     def _take(self, station: Workstation, arguments: Arguments, wanted: Wanted, found: DockerDesktop, step: Step) -> DockerDesktop:
         if step.kind in (INSTALL, UPGRADE):
@@ -135,26 +139,31 @@ class ActionModule(WindowsAction):
         return self._start(station, wanted, found, arguments["start_timeout"])
 
     def _look(self, station: Workstation, declared_user: str) -> tuple[_windows_user.WindowsUser, str, DockerDesktop]:
-        questions = {**_windows_user.questions(), "adapters": _windows_driver.questions()["adapters"], **_docker_desktop.questions()}
-        _none, seen = ask_named(station, questions)
+        others = {"adapters": _windows_driver.questions()["adapters"], "wsl_vm": _wsl.questions()["wsl_vm"]}
+        _none, seen = ask_named(station, {**_windows_user.questions(), **others, **_docker_desktop.questions()})
         driver = next((gpu.driver_version for gpu in _windows_driver.from_adapters(seen["adapters"].rows())), "")
-        return _windows_user.windows_user(seen, declared_user), driver, _docker_desktop.docker_desktop(seen)
+        user = _windows_user.windows_user(seen, declared_user)
+        self._controller_inside = this_controller().is_inside(user.computer, _wsl.vm_started(seen["wsl_vm"]))
+        return user, driver, _docker_desktop.docker_desktop(seen)
 
     def _do(self, station: Workstation, *steps: Item) -> tuple[list[Answer], DockerDesktop]:
         answers, seen = ask_named(station, _docker_desktop.questions(), steps)
         return answers, _docker_desktop.docker_desktop(seen)
 
     def _install(self, station: Workstation, arguments: Arguments, wanted: Wanted, found: DockerDesktop) -> DockerDesktop:
-        digest, declared = self.checksum(wanted.installer), arguments["installer_sha256"].lower()
-        if digest is None:
-            raise Stopped("the installer is missing", "DESKTOP-012", wanted.installer, found, path=wanted.installer)
-        if declared and digest != declared:
-            raise Stopped("the installer has another checksum", "DESKTOP-011", f"SHA-256 {digest}", found, path=wanted.installer, found=digest, wanted=declared)
-        self.progress("Docker Desktop: its installer runs, which takes minutes")
-        (answer,), after = self._do(station, _docker_desktop_plan.install_command(wanted))
+        installer = Installer(self, wanted.installer, arguments["installer_sha256"], CATALOGUE, CODES)
+        try:
+            path = installer.path()
+        except NotAsDeclared as reason:
+            raise Stopped(str(reason), reason.finding, found) from reason
+        seconds = _docker_desktop_plan.SECONDS_TO_INSTALL
+        tell, questions = self.awaiting("Docker Desktop", f"the end of {path}", seconds), _docker_desktop.questions()
+        answer, seen = ask_in_background(station, questions, _docker_desktop_plan.install_command(path), seconds + 60, tell)
+        after = _docker_desktop.docker_desktop(seen)
         if not after.installed or older(after.version, wanted.min_version):
-            symptom = f"{wanted.installer}: {answer.native().told()}"
-            raise Stopped("the installation did not succeed", "DESKTOP-010", symptom, after, path=wanted.installer, version=after.version or "none")
+            symptom = f"{path}: {answer.native().told()}"
+            raise _stopped("the installation did not succeed", "DESKTOP-010", symptom, after, path=path, version=after.version or "none")
+        installer.forget()
         return after
 
     def _write_settings(self, station: Workstation, wanted: Wanted, found: DockerDesktop) -> DockerDesktop:
@@ -168,14 +177,14 @@ class ActionModule(WindowsAction):
 
     def _stop(self, station: Workstation, found: DockerDesktop) -> DockerDesktop:
         if older(found.version, _docker_desktop_plan.FIRST_WITH_COMMAND):
-            raise Stopped("it has to be stopped by hand", "DESKTOP-014", f"Docker Desktop {found.version} runs", found, version=found.version)
+            raise _stopped("it has to be stopped by hand", "DESKTOP-014", f"Docker Desktop {found.version} runs", found, version=found.version)
         (answer,), after = self._do(station, _docker_desktop_plan.stop_command(found))
         self._require_session(answer, after, _docker_desktop_plan.SECONDS_TO_STOP)
         if after.processes and all(inner.native().ok for inner in answer.in_session()):
             after = self._until_it_is_gone(station)
         if after.processes:
             told = "; ".join(inner.native().told() for inner in answer.in_session())
-            raise Stopped("it did not stop", "DESKTOP-014", f"docker desktop stop: {told}", after, version=after.version)
+            raise _stopped("it did not stop", "DESKTOP-014", f"docker desktop stop: {told}", after, version=after.version)
         return after
 
     def _start(self, station: Workstation, wanted: Wanted, found: DockerDesktop, seconds: int) -> DockerDesktop:
@@ -191,19 +200,17 @@ class ActionModule(WindowsAction):
             return after if after.running else self._until_it_answers(station, "the engine of Docker Desktop", seconds)
         except DeadlinePassed as late:
             symptom, user = f"docker version: {late.last.engine_told}", self._user.connected
-            raise Stopped("its engine does not answer", "DESKTOP-006", symptom, late.last, user=user, seconds=seconds) from late
+            raise _stopped("its engine does not answer", "DESKTOP-006", symptom, late.last, user=user, seconds=seconds) from late
 
     def _stop_what_does_not_answer(self, station: Workstation, wanted: Wanted, late: DeadlinePassed) -> DockerDesktop:
         """That nothing answers here is no proof that nothing runs there: the user's docker context may point elsewhere."""
         if DOCKER_RESTART not in wanted.allow:
             details = {"version": late.last.version, "seconds": f"{late.seconds:.0f}", "user": self._user.connected}
-            raise Stopped("its engine does not answer, and a restart is not allowed", "DESKTOP-017", late.last.engine_told, late.last, **details)
+            raise _stopped("its engine does not answer, and a restart is not allowed", "DESKTOP-017", late.last.engine_told, late.last, **details)
         return self._stop(station, late.last)
 
     def _until_it_answers(self, station: Workstation, awaited: str, seconds: float) -> DockerDesktop:
-        def tell(_seen: DockerDesktop, left: float) -> None:
-            self.progress(f"Docker Desktop: awaiting {awaited}, {left:.0f} s left")
-
+        tell = self.awaiting("Docker Desktop", awaited, seconds)
         return wait_until(awaited, lambda: self._do(station)[1], lambda seen: seen.running, seconds, every=POLL_SECONDS, on_look=tell)
 
     def _until_it_is_gone(self, station: Workstation) -> DockerDesktop:
@@ -217,13 +224,16 @@ class ActionModule(WindowsAction):
         nobody = answer.failure is not None and answer.failure.nobody_there
         told = {} if nobody else answer.required()
         if not told.get("logged_on"):
-            raise Stopped("its user is not logged on", "DESKTOP-005", _logged_on(self._user), found, user=user)
+            raise _stopped("its user is not logged on", "DESKTOP-005", _logged_on(self._user), found, user=user)
         if not told.get("finished"):
-            raise Stopped("a step in the session of its user hangs", "DESKTOP-013", "the scheduled task did not end", found, user=user, seconds=seconds)
+            raise _stopped("a step in the session of its user hangs", "DESKTOP-013", "the scheduled task did not end", found, user=user, seconds=seconds)
         for inner in answer.in_session():
             inner.required()
 
-    def _healthy(self, found: DockerDesktop, wanted: Wanted, status: str, what: str = "") -> Layer:
+    def _as_declared(self, found: DockerDesktop, wanted: Wanted, status: str, what: str = "") -> Layer:
+        wrong = _docker_desktop.wrong_engine_layer(found)
+        if wrong is not None:
+            return wrong
         findings: list[Finding] = _docker_desktop.release_findings(found, wanted.min_version, self._driver)
         summary = f"{what}Docker Desktop {found.version} runs, engine {found.engine.get('version', 'unknown')}"
         return Layer("docker", status, summary, found.as_dict(), findings)
@@ -232,10 +242,12 @@ class ActionModule(WindowsAction):
         return result([layer], changed=changed, check_mode=self.check_mode, diff=diff, docker_desktop=found.as_dict())
 
 
+def _stopped(summary: str, code: str, symptom: str, desktop: DockerDesktop, **details: t.Any) -> Stopped:
+    return Stopped(summary, CATALOGUE[code].finding(symptom, **details), desktop)
+
+
 def _wanted(arguments: Arguments) -> Wanted:
-    digest = arguments["installer_sha256"]
-    if digest and (len(digest) != 64 or set(digest.lower()) - set("0123456789abcdef")):
-        raise AnsibleActionFail(f"installer_sha256 '{digest}' is no SHA-256: write its 64 hexadecimal digits.")
+    refuse_malformed(arguments, ("installer",))
     return Wanted(
         min_version=arguments["min_version"],
         installer=arguments["installer"],

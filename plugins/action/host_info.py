@@ -17,6 +17,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._result import 
 from ansible_collections.gpudev.workstation.plugins.module_utils._wait import DeadlinePassed, wait_until
 from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig_keys import WSLCONFIG
 from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig_plan import Host, inspected, stopping
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._controller import this_controller
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import Arguments, WindowsAction, ask_named
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation
 
@@ -46,16 +47,13 @@ class ActionModule(WindowsAction):
     def _seen(self, station: Workstation, questions: dict[str, Item], arguments: Arguments) -> dict[str, Answer]:
         """One look, or looks until somebody is logged on; when nobody is by then, that is what was seen."""
 
-        def tell(_seen: dict[str, Answer], left: float) -> None:
-            if left > 0:
-                self.progress(f"awaiting the logon of the workstation's user, {left:.0f} s left")
-
         def logged_on(seen: dict[str, Answer]) -> bool:
             return bool(_windows_user.windows_user(seen, arguments["windows_user"]).logged_on)
 
         try:
-            look = partial(ask_named, station, questions)
-            return wait_until("a logged-on user", lambda: look()[1], logged_on, arguments["logon_timeout"], every=10.0, on_look=tell)
+            look, seconds = partial(ask_named, station, questions), arguments["logon_timeout"]
+            tell = self.awaiting("Windows", "the logon of the workstation's user", seconds)
+            return wait_until("a logged-on user", lambda: look()[1], logged_on, seconds, every=10.0, on_look=tell)
         except DeadlinePassed as late:
             return t.cast("dict[str, Answer]", late.last)
 
@@ -75,6 +73,7 @@ class ActionModule(WindowsAction):
         facts = {
             "windows": windows.as_dict(),
             "user": user.as_dict(),
+            "controller": {"inside_wsl": this_controller().is_inside(user.computer, wsl.vm_started)},
             "nvidia_driver": driver.as_dict(),
             "wsl": wsl.as_dict(),
             "wslconfig": _wslconfig(seen["wslconfig"], wsl.wslconfig_path),

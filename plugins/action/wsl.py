@@ -10,23 +10,23 @@ from dataclasses import replace
 
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.gpudev.workstation.plugins.module_utils import _docker_desktop, _windows_user, _wsl, _wsl_plan
+from ansible_collections.gpudev.workstation.plugins.module_utils import _windows, _windows_user, _wsl, _wsl_plan
 from ansible_collections.gpudev.workstation.plugins.module_utils._console import Native
-from ansible_collections.gpudev.workstation.plugins.module_utils._language import Item, NotAnswered
+from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer, Item, NotAnswered
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import BROKEN, CHANGED, DRIFT, NEEDS_CONSENT, NEEDS_REBOOT, UNKNOWN, Finding, Layer
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import result
 from ansible_collections.gpudev.workstation.plugins.module_utils._versions import older
-from ansible_collections.gpudev.workstation.plugins.module_utils._wait import DeadlinePassed, wait_until
 from ansible_collections.gpudev.workstation.plugins.module_utils._wsl import CATALOGUE, Wsl, recognised
 from ansible_collections.gpudev.workstation.plugins.module_utils._wsl_plan import Step, Wanted
-from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import ALLOW, Arguments, WindowsAction, ask_named
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._controller import this_controller
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._installer import Codes, Installer, NotAsDeclared, refuse_malformed
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import ALLOW, Arguments, WindowsAction, ask_in_background, ask_named
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation, WorkstationError
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_stop import let_docker_desktop_settle, shut_down
 
 # Sentences of wsl.exe are localised, its codes are not.
 OWN_ERROR = "Wsl/"
-SECONDS_TO_SETTLE = 180
-# The process of the virtual machine can outlive `wsl --shutdown` by a moment.
-SECONDS_TO_END = 30
+CODES = Codes(missing="WSL-019", other="WSL-018", not_fetched="WSL-024")
 
 
 class Stopped(Exception):
@@ -66,6 +66,9 @@ class ActionModule(WindowsAction):
         layer = _wsl.wsl_layer(found, wanted.distribution, user.connected, wanted.min_version)
         if not steps:
             return self._told(found, layer, changed=False)
+        if any(step.consent == _wsl_plan.WSL_SHUTDOWN for step in steps) and this_controller().is_inside(user.computer, found.vm_started):
+            own_end = [_wsl_plan.by_hand(found, step, wanted) for step in steps if step.consent == _wsl_plan.WSL_SHUTDOWN]
+            return self._told(found, Layer("wsl", NEEDS_CONSENT, _in_words("needed", steps), found.as_dict(), own_end), changed=False)
         missing = _wsl_plan.refused(found, steps, wanted)
         if missing:
             return self._told(found, Layer("wsl", NEEDS_CONSENT, _in_words("needed", steps), found.as_dict(), missing), changed=False)
@@ -80,11 +83,16 @@ class ActionModule(WindowsAction):
         done: list[Step] = []
         try:
             # Before the first change, not before the step that uses it.
-            self._require_files(arguments, steps)
+            files = {step.kind: installer for step in steps if (installer := self._declared(arguments, step)) is not None}
+            paths = {kind: installer.path() for kind, installer in files.items()}
             for step in steps:
                 self.progress(f"WSL: {step.why}")
-                found = self._take(station, arguments, wanted, found, step)
+                found = self._take(station, arguments, _wsl_plan.with_files(wanted, paths), found, step)
                 done.append(step)
+            for installer in files.values():
+                installer.forget()
+        except NotAsDeclared as reason:
+            return self._told(found, _broken(found, reason.finding, str(reason)), changed=bool(done), diff=diff)
         except Stopped as stop:
             return self._told(found, stop.layer, changed=bool(done), diff=diff)
         except (WorkstationError, NotAnswered) as error:
@@ -104,26 +112,19 @@ class ActionModule(WindowsAction):
 
     def _take(self, station: Workstation, arguments: Arguments, wanted: Wanted, found: Wsl, step: Step) -> Wsl:
         """One step and the look at what it led to."""
-        if step.consent == _wsl_plan.WSL_SHUTDOWN:
-            self._let_docker_desktop_settle(station)
         if step.kind == _wsl_plan.PACKAGE:
-            return self._package(station, arguments, wanted, found)
+            return self._package(station, arguments, wanted, found, step)
         if step.kind == _wsl_plan.DISTRIBUTION:
             return self._distribution(station, arguments, wanted, found)
         if step.kind == _wsl_plan.SHUTDOWN:
             return self._shut_down(station, found, step)
-        told, after = self._run(station, _wsl_plan.default_command(found, wanted))
-        if not (told.ok and _is_default(after, wanted)):
+        told, after = self._run(station, _wsl_plan.set_command(found, wanted, step))
+        if not told.ok or step in _wsl_plan.plan(after, wanted):
             raise Stopped(_broken(after, recognised(f"wsl.exe: {told.told()}"), step.why))
         return after
 
     def _shut_down(self, station: Workstation, found: Wsl, step: Step) -> Wsl:
-        told, after = self._run(station, _wsl_plan.shutdown_command(found))
-        if told.ok and after.restart_owed:
-            try:
-                after = wait_until("the end of the virtual machine", lambda: self._look(station, "")[1], lambda seen: not seen.restart_owed, SECONDS_TO_END)
-            except DeadlinePassed as late:
-                after = late.last
+        told, after = shut_down(self, station, found)
         if after.restart_owed or not told.ok:
             raise Stopped(_broken(after, recognised(f"wsl.exe: {told.told()}"), step.why))
         return after
@@ -132,38 +133,45 @@ class ActionModule(WindowsAction):
         answers, seen = ask_named(station, {**_windows_user.questions(), **_wsl.questions()}, [command])
         return answers[0].native(), _wsl.wsl(seen)
 
-    def _let_docker_desktop_settle(self, station: Workstation) -> None:
-        """WSL must not be stopped while Docker Desktop starts (Wsl/Service/0x8007274c); one that never settles does not hold us up for ever."""
+    def _run_in_background(self, station: Workstation, command: Item, awaited: str) -> tuple[Native, dict[str, Answer]]:
+        """For what takes minutes; the answers are those of the look at what it led to."""
+        seconds = _wsl_plan.SECONDS_TO_INSTALL
+        questions = {**_windows_user.questions(), **_wsl.questions(), **_windows.pending_questions()}
+        answer, seen = ask_in_background(station, questions, command, seconds + 60, self.awaiting("WSL", awaited, seconds))
+        return answer.native(), seen
 
-        def look() -> _docker_desktop.DockerDesktop:
-            _none, seen = ask_named(station, _docker_desktop.questions())
-            return _docker_desktop.docker_desktop(seen)
-
-        try:
-            wait_until("Docker Desktop is up or off", look, lambda seen: seen.running or not seen.processes, SECONDS_TO_SETTLE, every=3.0)
-        except DeadlinePassed as late:
-            self.progress(f"WSL: {late}; going on, its engine does not answer")
-
-    def _package(self, station: Workstation, arguments: Arguments, wanted: Wanted, found: Wsl) -> Wsl:
-        told, way = "", f"the package {wanted.installer}" if wanted.installer else "wsl.exe"
-        if wanted.installer:
-            answer = self.install_package(wanted.installer, arguments["installer_sha256"])
-            told = f"win_package: rc {answer.get('rc')}"
-            _user, after = self._look(station, arguments["windows_user"])
-            if answer.get("reboot_required"):
-                finding = CATALOGUE["WSL-021"].finding(told)
-                raise Stopped(Layer("wsl", NEEDS_REBOOT, "installed; Windows has to be restarted", after.as_dict(), [finding]))
-        else:
-            native, after = self._run(station, _wsl_plan.package_command(found))
-            told = f"wsl.exe: {native.told()}"
+    def _package(self, station: Workstation, arguments: Arguments, wanted: Wanted, found: Wsl, step: Step) -> Wsl:
+        if step.consent:
+            let_docker_desktop_settle(self, station)
+        told, way, after = self._install_package(station, arguments, wanted, found)
         if older(after.version, wanted.min_version):
             known = CATALOGUE.recognise(told) if OWN_ERROR in told else None
             finding = (known or CATALOGUE["WSL-016"]).finding(told, minimum=wanted.min_version, way=way, version=after.version or after.kind)
             raise Stopped(_broken(after, finding, f"WSL did not reach {wanted.min_version}"))
         return after
 
+    def _install_package(self, station: Workstation, arguments: Arguments, wanted: Wanted, found: Wsl) -> tuple[str, str, Wsl]:
+        """What was told, by which way, and WSL afterwards; exit codes of wsl.exe say nothing of a restart that is owed."""
+        if not wanted.installer:
+            native, seen = self._run_in_background(station, _wsl_plan.package_command(found), "the package that wsl.exe fetches")
+            told, way, after = f"wsl.exe: {native.told()}", "wsl.exe", _wsl.wsl(seen)
+            restart = "component servicing" in _windows.reboot_reasons(seen) and older(after.version, wanted.min_version)
+        else:
+            package = {"path": wanted.installer, "state": "present"}
+            if arguments["installer_sha256"]:
+                package.update(checksum=arguments["installer_sha256"], checksum_algorithm="sha256")
+            tell, seconds = self.awaiting("WSL", f"the end of {wanted.installer}", _wsl_plan.SECONDS_TO_INSTALL), _wsl_plan.SECONDS_TO_INSTALL
+            answer = self.windows_module_in_background("ansible.windows.win_package", package, seconds, tell)
+            told, way, restart = f"win_package: rc {answer.get('rc')}", f"the package {wanted.installer}", bool(answer.get("reboot_required"))
+            _user, after = self._look(station, arguments["windows_user"])
+        if restart:
+            finding = CATALOGUE["WSL-021"].finding(told)
+            raise Stopped(Layer("wsl", NEEDS_REBOOT, "installed; Windows has to be restarted", after.as_dict(), [finding]))
+        return told, way, after
+
     def _distribution(self, station: Workstation, arguments: Arguments, wanted: Wanted, found: Wsl) -> Wsl:
-        native, after = self._run(station, _wsl_plan.distribution_command(found, wanted))
+        native, seen = self._run_in_background(station, _wsl_plan.distribution_command(found, wanted), f"the installation of {wanted.distribution}")
+        after = _wsl.wsl(seen)
         if after.named(wanted.distribution) is None:
             told, way = f"wsl.exe: {native.told()}", wanted.rootfs or "the store"
             known = CATALOGUE.recognise(told) if OWN_ERROR in told else None
@@ -171,19 +179,12 @@ class ActionModule(WindowsAction):
             raise Stopped(_broken(after, finding, f"{wanted.distribution} was not installed"))
         return after
 
-    def _require_files(self, arguments: Arguments, steps: t.Sequence[Step]) -> None:
-        for kind, option in ((_wsl_plan.PACKAGE, "installer"), (_wsl_plan.DISTRIBUTION, "rootfs")):
-            if arguments[option] and any(step.kind == kind for step in steps):
-                self._require(arguments[option], arguments[f"{option}_sha256"])
-
-    def _require(self, path: str, sha256: str) -> None:
-        """The file must be there and, where a checksum is declared, be the declared one."""
-        found = self.checksum(path)
-        if found is None:
-            raise Stopped(Layer("wsl", BROKEN, f"{path} is missing", {}, [CATALOGUE["WSL-019"].finding(path, path=path)]))
-        if sha256 and found != sha256.lower():
-            finding = CATALOGUE["WSL-018"].finding(f"SHA-256 {found}", path=path, found=found, wanted=sha256.lower())
-            raise Stopped(Layer("wsl", BROKEN, f"{path} has another checksum", {}, [finding]))
+    def _declared(self, arguments: Arguments, step: Step) -> Installer | None:
+        """The file that this step installs from, if one is declared."""
+        option = {_wsl_plan.PACKAGE: "installer", _wsl_plan.DISTRIBUTION: "rootfs"}.get(step.kind, "")
+        if not option or not arguments[option]:
+            return None
+        return Installer(self, arguments[option], arguments[f"{option}_sha256"], CATALOGUE, CODES)
 
 
 def _wanted(arguments: Arguments) -> Wanted:
@@ -193,10 +194,7 @@ def _wanted(arguments: Arguments) -> Wanted:
             f"distribution '{name}' is no name that wsl.exe can be given: it splits its arguments at blanks. "
             "Use letters, digits, '.', '_' and '-', beginning with a letter or a digit, such as Ubuntu-24.04."
         )
-    for option in ("installer_sha256", "rootfs_sha256"):
-        digest = arguments[option]
-        if digest and (len(digest) != 64 or set(digest.lower()) - set("0123456789abcdef")):
-            raise AnsibleActionFail(f"{option} '{digest}' is no SHA-256: write its 64 hexadecimal digits.")
+    refuse_malformed(arguments, ("installer", "rootfs"))
     return Wanted(
         distribution=name,
         min_version=arguments["min_version"],
@@ -210,11 +208,6 @@ def _wanted(arguments: Arguments) -> Wanted:
 
 def _in_words(what: str, steps: t.Sequence[Step]) -> str:
     return f"{what}: {'; '.join(step.why for step in steps)}"
-
-
-def _is_default(found: Wsl, wanted: Wanted) -> bool:
-    ours = found.named(wanted.distribution)
-    return ours is not None and ours.default
 
 
 def _broken(found: Wsl, finding: Finding, summary: str) -> Layer:

@@ -137,4 +137,28 @@ ENTRIES: t.Tuple[Entry, ...] = (
         "{user} points elsewhere: 'docker context use desktop-linux'.",
         reference=_INTERACTIVE,
     ),
+    Entry(
+        code="DESKTOP-018",
+        layer="docker",
+        cause="Docker Desktop {version} does not run Linux containers in WSL2; only there do containers see the GPU.",
+        remedy="Run role gpudev.workstation.docker_desktop, which sets WslEngineEnabled and clears UseWindowsContainers (word 'docker_restart'). If it "
+        "stays so, choose 'Switch to Linux containers' in the menu of its icon; an administrator may have locked the setting.",
+        reference="https://docs.docker.com/desktop/features/gpu/",
+    ),
+    Entry(
+        code="DESKTOP-019",
+        layer="docker",
+        cause="The file {url} could not be fetched by the workstation, or was not what was declared.",
+        remedy="Look whether the workstation reaches that address (proxy, firewall) and whether the checksum is that of the file; or copy the file to "
+        "the workstation and give its path. Nothing was installed.",
+        reference="https://docs.ansible.com/ansible/latest/collections/ansible/windows/win_get_url_module.html",
+    ),
+    Entry(
+        code="DESKTOP-020",
+        layer="docker",
+        status="needs_consent",
+        cause="Docker Desktop has to be stopped ({why}), and this run's own controller lives in the WSL of that Windows, which it may take down with it.",
+        remedy="Type in a PowerShell of Windows: {command}. Then start the same playbook again; it goes on from there.",
+        reference="https://docs.docker.com/desktop/features/desktop-cli/",
+    ),
 )

@@ -105,8 +105,8 @@ ENTRIES: t.Tuple[Entry, ...] = (
         code="DRIVER-002",
         layer="nvidia_driver",
         cause="The NVIDIA driver {version} is older than {minimum}, the first that serves WSL2 on this Windows.",
-        remedy="Install a current driver for this GPU in Windows (nvidia.com/drivers, or the NVIDIA App), then run again. Never install a Linux driver "
-        "inside WSL.",
+        remedy="Give a current driver for this GPU with nvidia_driver_installer and nvidia_driver_installer_sha256, and put 'driver_install' into "
+        "workstation_allow; or install it by hand (nvidia.com/drivers, or the NVIDIA App) and run again. Never install a Linux driver inside WSL.",
         reference=_CUDA_ON_WSL,
         rows=("G4", "S1"),
     ),
@@ -129,5 +129,95 @@ ENTRIES: t.Tuple[Entry, ...] = (
         # recordings/nvidia and recordings/docker/gpus_stub_nodriver.json: the sentence nvidia-smi prints without a driver
         patterns=(r"NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver",),
         wording="recorded",
+    ),
+    Entry(
+        code="DRIVER-005",
+        layer="nvidia_driver",
+        cause="Windows shows a display adapter of NVIDIA ({name}) without NVIDIA's driver.",
+        remedy="Give the driver for this GPU with nvidia_driver_installer and nvidia_driver_installer_sha256, and put 'driver_install' into "
+        "workstation_allow; or install it by hand (nvidia.com/drivers).",
+        reference=_CUDA_ON_WSL,
+        rows=("G4",),
+    ),
+    Entry(
+        code="DRIVER-006",
+        layer="nvidia_driver",
+        status="needs_consent",
+        cause="A driver has to be installed in Windows ({version} is there, at least {minimum} is needed). The screen goes dark for a moment, and programs "
+        "that use the GPU may end.",
+        remedy="Put the word 'driver_install' into workstation_allow. When WSL runs it has to be stopped as well, which needs the word 'wsl_shutdown'.",
+        reference=_CUDA_ON_WSL,
+    ),
+    Entry(
+        code="DRIVER-007",
+        layer="nvidia_driver",
+        status="needs_reboot",
+        cause="The driver's installer ended, and Windows has to be restarted before the new driver is in force ({reasons}).",
+        remedy="Put the word 'reboot' into workstation_allow, or restart Windows by hand, and run again.",
+        reference=_CUDA_ON_WSL,
+    ),
+    Entry(
+        code="DRIVER-008",
+        layer="nvidia_driver",
+        cause="The driver's installer {path} ended, and the driver is {version} afterwards; at least {minimum} is needed. Its exit code proves nothing.",
+        remedy="Is it the package for this GPU (desktop or notebook, GeForce or professional) and this Windows? Start it by "
+        "hand on the desktop of the workstation to see what it says.",
+        reference="https://www.nvidia.com/drivers/",
+    ),
+    Entry(
+        code="DRIVER-009",
+        layer="nvidia_driver",
+        cause="There is no file {path} on the workstation.",
+        remedy="Copy it there, or correct the path; it is a path of Windows, such as C:\\Installers\\name.exe.",
+        reference="https://www.nvidia.com/drivers/",
+    ),
+    Entry(
+        code="DRIVER-010",
+        layer="nvidia_driver",
+        cause="The file {path} is not what was declared: its SHA-256 is {found}, declared is {wanted}.",
+        remedy="Download it again, or correct the declared checksum. Nothing was installed from it.",
+        reference="https://www.nvidia.com/drivers/",
+    ),
+    Entry(
+        code="DRIVER-011",
+        layer="nvidia_driver",
+        cause="The file {url} could not be fetched by the workstation, or was not what was declared.",
+        remedy="Look whether the workstation reaches that address (proxy, firewall) and whether the checksum is that of the file; or copy the file to "
+        "the workstation and give its path. Nothing was installed.",
+        reference="https://docs.ansible.com/ansible/latest/collections/ansible/windows/win_get_url_module.html",
+    ),
+    Entry(
+        code="DRIVER-012",
+        layer="nvidia_driver",
+        cause="The driver is installed, but WSL's virtual machine, which still has the old one, did not end.",
+        remedy="Type 'wsl --shutdown' in a PowerShell of that user on the workstation, then run again.",
+        reference="https://learn.microsoft.com/windows/wsl/basic-commands#shutdown",
+    ),
+    Entry(
+        code="DRIVER-013",
+        layer="nvidia_driver",
+        status="needs_consent",
+        cause="A driver has to be installed, WSL has to be stopped for it, and this run's own controller lives in WSL: it would end itself half-way.",
+        remedy="Install the driver by hand in Windows ({path}), type 'wsl --shutdown' in a PowerShell of Windows, open the distribution again and start the "
+        "same playbook once more; it goes on from there.",
+        reference=_CUDA_ON_WSL,
+    ),
+    Entry(
+        code="WIN-010",
+        layer="windows",
+        status="needs_reboot",
+        cause="Windows has to be restarted, and this run's own controller lives in the WSL of that Windows: the restart would end the run half-way.",
+        remedy="Save your work and type in a PowerShell of Windows: 'shutdown /r /t 0'. After the logon start the same playbook again; it goes on where "
+        "it stopped.",
+        reference="https://learn.microsoft.com/windows-server/administration/windows-commands/shutdown",
+    ),
+    Entry(
+        code="WIN-011",
+        layer="windows",
+        status="needs_consent",
+        cause="Updates of Windows are pending: {titles}.",
+        remedy="Put the word 'windows_update' into workstation_allow (and 'reboot', if Windows may be restarted for them), or leave "
+        "windows_host_update_categories empty.",
+        reference="https://docs.ansible.com/ansible/latest/collections/ansible/windows/win_updates_module.html",
     ),
 )

@@ -198,4 +198,30 @@ ENTRIES: t.Tuple[Entry, ...] = (
         remedy="Read what it said. The same command, typed in a PowerShell of that user on the workstation, shows whether it fails there as well.",
         reference="https://learn.microsoft.com/windows/wsl/troubleshooting",
     ),
+    Entry(
+        code="WSL-023",
+        layer="wsl",
+        status="needs_consent",
+        cause="WSL has to be stopped ({why}), and this run's own controller lives in it: it would end itself half-way.",
+        remedy="Type in a PowerShell of Windows: 'wsl --shutdown'. Then open {distribution} again and start the same playbook once more; it goes on from "
+        "there.",
+        reference="https://learn.microsoft.com/windows/wsl/basic-commands#shutdown",
+    ),
+    Entry(
+        code="WSL-024",
+        layer="wsl",
+        cause="The file {url} could not be fetched by the workstation, or was not what was declared.",
+        remedy="Look whether the workstation reaches that address (proxy, firewall) and whether the checksum is that of the file; or copy the file to "
+        "the workstation and give its path. Nothing was installed.",
+        reference="https://docs.ansible.com/ansible/latest/collections/ansible/windows/win_get_url_module.html",
+    ),
+    Entry(
+        code="WSL-025",
+        layer="wsl",
+        status="needs_consent",
+        cause="WSL {version} has to be updated to {minimum}, which stops it, and this run's own controller lives in it.",
+        remedy="Type in a PowerShell of Windows that was started as administrator: {command}, then 'wsl --shutdown'. Open {distribution} again and start "
+        "the same playbook once more; it goes on from there.",
+        reference="https://learn.microsoft.com/windows/wsl/basic-commands#update-wsl",
+    ),
 )

@@ -17,7 +17,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue impo
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_desktop import ENTRIES
 from ansible_collections.gpudev.workstation.plugins.module_utils._console import Native
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer, Item, cim, file, native, registry
-from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Finding, Layer
+from ansible_collections.gpudev.workstation.plugins.module_utils._layers import BROKEN, Finding, Layer
 from ansible_collections.gpudev.workstation.plugins.module_utils._versions import older
 from ansible_collections.gpudev.workstation.plugins.module_utils._windows_user import Seen
 
@@ -96,6 +96,15 @@ class DockerDesktop:
     def below(self, minimum: str) -> bool:
         """Known to be older; the uninstall key can be missing (fixed in 4.43.0), and then only a running engine tells the version."""
         return self.installed and bool(self.version) and older(self.version, minimum)
+
+    @property
+    def wrong_engine(self) -> str:
+        """Why what runs cannot serve the chain: containers of Windows, or Linux ones in a virtual machine of Hyper-V, which has no GPU."""
+        if self.running and self.engine.get("os") == "windows":
+            return "docker version: the server's operating system is windows"
+        by_key = {key.casefold(): value for key, value in self.settings.values.items()}
+        differing = [key for key, value in REQUIRED.items() if by_key.get(key.casefold(), value) != value]
+        return f"settings: {', '.join(f'{key} is {by_key[key.casefold()]}' for key in differing)}" if self.running and differing else ""
 
     @property
     def program(self) -> str:
@@ -236,10 +245,17 @@ def release_findings(found: DockerDesktop, minimum: str, driver: str) -> t.List[
     return findings
 
 
-def silent_layer(found: DockerDesktop, user: str, logged_on: bool) -> t.Optional[Layer]:
-    """Why no engine will answer in the distribution, where that is to be seen from Windows; nothing when it runs or is not the engine in use."""
-    if found.running or not found.installed:
+def wrong_engine_layer(found: DockerDesktop) -> t.Optional[Layer]:
+    if not found.wrong_engine:
         return None
+    finding = CATALOGUE["DESKTOP-018"].finding(found.wrong_engine, version=found.version)
+    return Layer("docker", BROKEN, "Docker Desktop does not run Linux containers in WSL2", found.as_dict(), [finding])
+
+
+def silent_layer(found: DockerDesktop, user: str, logged_on: bool) -> t.Optional[Layer]:
+    """Why no engine will answer in the distribution, where that is to be seen from Windows; nothing when one does, or it is not the engine in use."""
+    if found.running or not found.installed:
+        return wrong_engine_layer(found)
     entry = CATALOGUE["DESKTOP-016" if logged_on else "DESKTOP-005"]
     finding = entry.finding(found.engine_told, version=found.version, user=user)
     summary = f"Docker Desktop {found.version} is installed and does not run" + ("" if logged_on else ", and nobody is logged on to start it")

@@ -24,6 +24,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._docker_desktop
 )
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import Item, in_session, native, write_file
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Finding
+from ansible_collections.gpudev.workstation.plugins.module_utils._versions import older
 
 INSTALL, UPGRADE, SETTINGS, START = "install", "upgrade", "settings", "start"
 DOCKER_RESTART, UPGRADE_CONSENT = "docker_restart", "docker_desktop_upgrade"
@@ -107,8 +108,15 @@ def _too_old(code: str, found: DockerDesktop, wanted: Wanted, driver: str) -> Fi
     return CATALOGUE[code].finding(f"Docker Desktop {found.version}", version=found.version, minimum=wanted.min_version, reason=gate_reason(driver))
 
 
-def install_command(wanted: Wanted) -> Item:
-    return native(wanted.installer, INSTALLER_ARGUMENTS, timeout=SECONDS_TO_INSTALL)
+def by_hand(found: DockerDesktop, step: Step, wanted: Wanted) -> Finding:
+    """What the user has to type where this run might end itself."""
+    stop = "'docker desktop stop'" if not older(found.version, FIRST_WITH_COMMAND) else "nothing, but quit Docker Desktop by the menu of its icon"
+    upgrade = f"'& \"{wanted.installer}\" {' '.join(INSTALLER_ARGUMENTS)}', as administrator"
+    return CATALOGUE["DESKTOP-020"].finding(step.why, why=step.why, command=upgrade if step.kind == UPGRADE else stop)
+
+
+def install_command(installer: str) -> Item:
+    return native(installer, INSTALLER_ARGUMENTS, timeout=SECONDS_TO_INSTALL)
 
 
 def stop_command(found: DockerDesktop) -> Item:

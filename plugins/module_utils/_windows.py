@@ -43,9 +43,7 @@ def questions() -> t.Dict[str, Item]:
         "operating_system": cim("Win32_OperatingSystem", ("Caption", "ProductType", "LastBootUpTime")),
         "processor": cim("Win32_Processor", ("VirtualizationFirmwareEnabled",)),
         "features": cim("Win32_OptionalFeature", ("Name", "InstallState"), filter=wanted),
-        "servicing": registry(SERVICING),
-        "windows_update": registry(WINDOWS_UPDATE),
-        "session_manager": registry(SESSION_MANAGER),
+        **pending_questions(),
         "policies": registry(WSL_POLICIES),
     }
 
@@ -114,7 +112,7 @@ def windows(seen: Seen) -> Windows:
     version = seen["current_version"].values()
     system = next(iter(seen["operating_system"].rows()), {})
     computer = next(iter(seen["computer"].rows()), {})
-    build = _number(version.get("CurrentBuildNumber") or version.get("CurrentBuild"))
+    build = build_number(seen)
     return Windows(
         product=_product(str(system.get("Caption") or version.get("ProductName") or ""), build),
         edition=str(version.get("EditionID") or ""),
@@ -129,9 +127,19 @@ def windows(seen: Seen) -> Windows:
         hypervisor=bool(computer.get("HypervisorPresent")),
         firmware_virtualization=any(bool(row.get("VirtualizationFirmwareEnabled")) for row in seen["processor"].rows()),
         features=_features(seen["features"]),
-        reboot_reasons=_reboot_reasons(seen),
+        reboot_reasons=reboot_reasons(seen),
         policies=seen["policies"].values(),
     )
+
+
+def build_number(seen: Seen) -> int:
+    version = seen["current_version"].values()
+    return _number(version.get("CurrentBuildNumber") or version.get("CurrentBuild"))
+
+
+def pending_questions() -> t.Dict[str, Item]:
+    """Where Windows writes down that it has to be restarted."""
+    return {"servicing": registry(SERVICING), "windows_update": registry(WINDOWS_UPDATE), "session_manager": registry(SESSION_MANAGER)}
 
 
 def _number(value: t.Any) -> int:
@@ -151,7 +159,7 @@ def _features(answer: Answer) -> t.Dict[str, str]:
     return {name: found.get(name, "absent" if answer.failure is None else "unknown") for name in FEATURES}
 
 
-def _reboot_reasons(seen: Seen) -> t.Tuple[str, ...]:
+def reboot_reasons(seen: Seen) -> t.Tuple[str, ...]:
     reasons = [("component servicing", seen["servicing"].exists), ("Windows Update", seen["windows_update"].exists)]
     renames = seen["session_manager"].values().get("PendingFileRenameOperations")
     reasons.append(("pending file renames", bool(renames)))

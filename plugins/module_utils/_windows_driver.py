@@ -28,6 +28,8 @@ MINIMUM_10 = "496.76"
 MINIMUM_11 = "472.12"
 # NVML's nvmlDriverModel_t: WDDM and MCDM are models of Microsoft's graphics kernel, which GPU-PV builds on; WDM (TCC) is not.
 VISIBLE_IN_WSL = ("WDDM", "MCDM")
+# NVIDIA's number at the PCI-SIG, as it stands in PNPDeviceID.
+VENDOR = "VEN_10DE"
 SECONDS_FOR_SMI = 20
 
 
@@ -35,7 +37,7 @@ def questions() -> t.Dict[str, Item]:
     query = (f"--query-gpu={','.join(FIELDS)}", "--format=csv,noheader,nounits")
     return {
         "nvidia_smi": native("nvidia-smi.exe", query, timeout=SECONDS_FOR_SMI),
-        "adapters": cim("Win32_VideoController", ("Name", "DriverVersion")),
+        "adapters": cim("Win32_VideoController", ("Name", "DriverVersion", "PNPDeviceID")),
     }
 
 
@@ -62,6 +64,8 @@ class NvidiaDriver:
     gpus: t.Tuple[WindowsGpu, ...]
     source: str
     problem: str = ""
+    # What Windows shows of an NVIDIA GPU that only a driver of Windows itself serves.
+    without_driver: str = ""
 
     @property
     def driver_version(self) -> str:
@@ -76,7 +80,8 @@ def nvidia_driver(seen: Seen) -> NvidiaDriver:
     gpus = tuple(parse_rows(told.stdout)) if told.ok else ()
     if gpus:
         return NvidiaDriver(gpus, "nvidia-smi")
-    return NvidiaDriver(tuple(from_adapters(seen["adapters"].rows())), "display adapter", _problem(told))
+    rows = seen["adapters"].rows()
+    return NvidiaDriver(tuple(from_adapters(rows)), "display adapter", _problem(told), without_driver(rows))
 
 
 def _problem(told: Native) -> str:
@@ -101,6 +106,16 @@ def from_adapters(rows: t.Iterable[t.Mapping[str, t.Any]]) -> t.Iterator[Windows
             yield WindowsGpu(None, "", name, driver_number(str(row.get("DriverVersion") or "")), None, "")
 
 
+def without_driver(rows: t.Iterable[t.Mapping[str, t.Any]]) -> str:
+    """Until its driver is installed the GPU goes by a name of Windows ('Microsoft Basic Display Adapter'); its vendor shows all the same."""
+    names = [str(row.get("Name") or "") for row in rows if VENDOR in str(row.get("PNPDeviceID") or "").upper()]
+    return next((name for name in names if "nvidia" not in name.casefold()), "")
+
+
+def minimum_driver(windows_11: bool, declared: t.Optional[str] = None) -> str:
+    return declared or (MINIMUM_11 if windows_11 else MINIMUM_10)
+
+
 def driver_number(windows_version: str) -> str:
     """NVIDIA's number stands in the last five digits of the file version: 32.0.15.9159 is 591.59 (microsoft/WSL#14339)."""
     digits = re.sub(r"\D", "", windows_version)
@@ -108,7 +123,7 @@ def driver_number(windows_version: str) -> str:
 
 
 def nvidia_driver_layer(found: NvidiaDriver, windows_11: bool, minimum: t.Optional[str] = None) -> Layer:
-    minimum = minimum or (MINIMUM_11 if windows_11 else MINIMUM_10)
+    minimum = minimum_driver(windows_11, minimum)
     findings = list(_obstacles(found, minimum))
     status = next((str(CATALOGUE[finding.code].status) for finding in findings if CATALOGUE[finding.code].status), OK)
     names = ", ".join(gpu.name for gpu in found.gpus) or "no NVIDIA GPU"
@@ -117,6 +132,9 @@ def nvidia_driver_layer(found: NvidiaDriver, windows_11: bool, minimum: t.Option
 
 
 def _obstacles(found: NvidiaDriver, minimum: str) -> t.Iterator[Finding]:
+    if not found.gpus and found.without_driver:
+        yield CATALOGUE["DRIVER-005"].finding(f"{found.without_driver}, {VENDOR}", name=found.without_driver)
+        return
     if not found.gpus:
         yield CATALOGUE["DRIVER-001"].finding(found.problem or "no adapter with NVIDIA in its name")
         return

@@ -21,11 +21,18 @@ Seen = t.Mapping[str, Answer]
 CATALOGUE = Catalogue(ENTRIES)
 PROFILES = "HKLM:\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\ProfileList"
 VARIABLES = ("USERNAME", "USERDOMAIN", "USERPROFILE", "COMPUTERNAME", "APPDATA", "LOCALAPPDATA", "ProgramFiles", "SystemRoot")
+# One subkey per desktop session of this user, also of one by remote desktop; gone with the session (VirtualBox VBoxTray reads it so; unproven here).
+SESSIONS = "HKCU:\\Volatile Environment"
 COMPUTER = ("TotalPhysicalMemory", "NumberOfLogicalProcessors", "HypervisorPresent", "UserName")
 
 
 def questions() -> t.Dict[str, Item]:
-    return {"environment": environment(VARIABLES), "computer": cim("Win32_ComputerSystem", COMPUTER), "profiles": registry(PROFILES, subkeys=True)}
+    return {
+        "environment": environment(VARIABLES),
+        "computer": cim("Win32_ComputerSystem", COMPUTER),
+        "profiles": registry(PROFILES, subkeys=True),
+        "sessions": registry(SESSIONS, subkeys=True),
+    }
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,7 @@ class WindowsUser:
     profile: str
     logged_on: t.Tuple[str, ...]
     wanted: str
+    computer: str = ""
 
     @property
     def is_workstation_user(self) -> bool:
@@ -72,9 +80,19 @@ def windows_user(seen: Seen, declared: str = "") -> WindowsUser:
     variables = seen["environment"].value or {}
     connected = str(variables.get("USERNAME") or "")
     profile = str(variables.get("USERPROFILE") or "")
-    logged_on = tuple(bare_name(str(row["UserName"])) for row in seen["computer"].rows() if row.get("UserName"))
-    wanted = bare_name(declared) or next(iter(logged_on), connected)
-    return WindowsUser(connected, _sid_of(seen["profiles"].subkeys(), profile), profile, logged_on, wanted)
+    logged_on = _logged_on(seen, connected)
+    present = connected.casefold() in {name.casefold() for name in logged_on}
+    wanted = bare_name(declared) or (connected if present else next(iter(logged_on), connected))
+    computer = str(variables.get("COMPUTERNAME") or "")
+    return WindowsUser(connected, _sid_of(seen["profiles"].subkeys(), profile), profile, logged_on, wanted, computer)
+
+
+def _logged_on(seen: Seen, connected: str) -> t.Tuple[str, ...]:
+    """Who sits at the console, and the connecting account when it has a desktop elsewhere: Windows names only the console's user."""
+    console = [bare_name(str(row["UserName"])) for row in seen["computer"].rows() if row.get("UserName")]
+    elsewhere = any(name.isdigit() for name in seen["sessions"].subkeys())
+    known = {name.casefold() for name in console}
+    return tuple(console + ([connected] if elsewhere and connected.casefold() not in known else []))
 
 
 def bare_name(account: str) -> str:

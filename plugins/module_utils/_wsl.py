@@ -86,6 +86,8 @@ class Wsl:
     trouble: str
     # In check mode: an earlier task of the run would have written .wslconfig.
     wslconfig_pending: bool = False
+    # Which WSL a new distribution gets; 2 where nothing else was chosen.
+    default_version: int = 2
 
     @property
     def default(self) -> t.Optional[Distribution]:
@@ -110,6 +112,7 @@ class Wsl:
             "kernel": self.kernel,
             "executable": self.executable,
             "distributions": [distribution.as_dict() for distribution in self.distributions],
+            "default_version": self.default_version,
             "default_distribution": self.default.name if self.default else None,
             "vm_started": self.vm_started or None,
             "restart_owed": self.restart_owed,
@@ -134,6 +137,7 @@ def wsl(seen: Seen) -> Wsl:
         wslconfig_written=str(wslconfig.get("written") or ""),
         forbidden_by="AllowWSL" if seen["wsl_policies"].values().get("AllowWSL") == 0 else "",
         trouble=_trouble(seen["wsl_version"].native()) if kind == STORE else "",
+        default_version=1 if seen["wsl_distributions"].values().get("DefaultVersion") == 1 else 2,
     )
 
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import Item
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Finding
 from ansible_collections.gpudev.workstation.plugins.module_utils._versions import older
 from ansible_collections.gpudev.workstation.plugins.module_utils._wsl import ABSENT, CATALOGUE, INBOX, MINIMUM, STORE, Wsl, wsl_command
 
-PACKAGE, DISTRIBUTION, DEFAULT, SHUTDOWN = "package", "distribution", "default", "shutdown"
+PACKAGE, DISTRIBUTION, DEFAULT, DEFAULT_VERSION, SHUTDOWN = "package", "distribution", "default", "default_version", "shutdown"
 WSL_SHUTDOWN = "wsl_shutdown"
 SYSTEM32_WSL = "%SystemRoot%\\System32\\wsl.exe"
 # Before 2.4.4 `--install --from-file` does not exist; `--import` always did.
@@ -60,6 +60,8 @@ def plan(found: Wsl, wanted: Wanted) -> t.List[Step]:
         steps.append(Step(DISTRIBUTION, f"{wanted.distribution} is installed {way}"))
     if wanted.default and (ours is not None and not ours.default or ours is None and found.distributions):
         steps.append(Step(DEFAULT, f"{wanted.distribution} becomes the default distribution"))
+    if found.default_version == 1:
+        steps.append(Step(DEFAULT_VERSION, "new distributions are made for WSL 2"))
     stopped_anyway = any(step.kind == PACKAGE for step in steps)
     if wanted.restart and found.restart_owed and not stopped_anyway:
         steps.append(Step(SHUTDOWN, f"wsl --shutdown, because {found.wslconfig_path} is newer than the running virtual machine", WSL_SHUTDOWN))
@@ -87,6 +89,20 @@ def refused(found: Wsl, steps: t.Sequence[Step], wanted: Wanted) -> t.List[Findi
     return findings
 
 
+def by_hand(found: Wsl, step: Step, wanted: Wanted) -> Finding:
+    """What the user has to type where this run would end itself."""
+    if step.kind == PACKAGE:
+        command = f"'msiexec /i {wanted.installer}'" if wanted.installer else "'wsl --update'"
+        details = {"version": found.version or "of Windows itself", "minimum": wanted.min_version, "command": command}
+        return CATALOGUE["WSL-025"].finding(step.why, distribution=wanted.distribution, **details)
+    return CATALOGUE["WSL-023"].finding(found.restart_evidence(), why=step.why, distribution=wanted.distribution)
+
+
+def with_files(wanted: Wanted, paths: t.Mapping[str, str]) -> Wanted:
+    """The same with files where they lie on the workstation, which may have been fetched."""
+    return replace(wanted, installer=paths.get(PACKAGE, wanted.installer), rootfs=paths.get(DISTRIBUTION, wanted.rootfs))
+
+
 def package_command(found: Wsl) -> Item:
     """Without a local package wsl.exe fetches one. Its exit code says nothing: the version afterwards does."""
     if found.kind == ABSENT:
@@ -107,8 +123,9 @@ def distribution_command(found: Wsl, wanted: Wanted) -> Item:
     return wsl_command(*words, timeout=SECONDS_TO_INSTALL, executable=found.executable)
 
 
-def default_command(found: Wsl, wanted: Wanted) -> Item:
-    return wsl_command("--set-default", wanted.distribution, executable=found.executable)
+def set_command(found: Wsl, wanted: Wanted, step: Step) -> Item:
+    words = ("--set-default-version", "2") if step.kind == DEFAULT_VERSION else ("--set-default", wanted.distribution)
+    return wsl_command(*words, executable=found.executable)
 
 
 def shutdown_command(found: Wsl) -> Item:
@@ -120,6 +137,7 @@ def managed(found: Wsl) -> t.Dict[str, t.Any]:
     return {
         "version": found.version or found.kind,
         "distributions": {entry.name: {"wsl": entry.version, "default": entry.default} for entry in found.distributions},
+        "default_version": found.default_version,
         "restart_owed": found.restart_owed,
     }
 
@@ -135,6 +153,8 @@ def predicted(found: Wsl, wanted: Wanted, steps: t.Sequence[Step]) -> t.Dict[str
     if DEFAULT in kinds:
         for name, entry in distributions.items():
             entry["default"] = name.casefold() == wanted.distribution.casefold()
+    if DEFAULT_VERSION in kinds:
+        after["default_version"] = 2
     if kinds & {PACKAGE, SHUTDOWN}:
         after["restart_owed"] = False
     return {**after, "distributions": distributions}

@@ -18,6 +18,8 @@ description:
   - Docker Desktop runs only in a desktop session. When its user is not logged on, the layer is C(needs_logon), with what to do.
   - The settings file is C(settings-store.json) since 4.35 and C(settings.json) before. Keys are found whatever their case and keep their spelling; foreign
     keys stay. The file is written without a byte order mark, and only while Docker Desktop is stopped, because a running one writes it back from memory.
+  - What takes minutes runs as a job on the workstation that is polled, with a line of progress at each poll.
+  - When the controller itself lives in the WSL of this workstation, what would stop Docker Desktop is refused, with the command to type in Windows instead.
 extends_documentation_fragment:
   - gpudev.workstation._attributes
   - gpudev.workstation._attributes.actiongroup
@@ -39,14 +41,14 @@ options:
     default: running
   installer:
     description:
-      - Path on the workstation of C(Docker Desktop Installer.exe). It is run as C(install --quiet --accept-license --backend=wsl-2); whoever gives it accepts
-        the licence of Docker Desktop.
+      - C(Docker Desktop Installer.exe), as a path on the workstation or as a URL that the workstation fetches. It is run as
+        C(install --quiet --accept-license --backend=wsl-2); whoever gives it accepts the licence of Docker Desktop.
       - Only used when Docker Desktop is not installed or older than O(min_version).
     type: str
     default: ""
   installer_sha256:
     description:
-      - SHA-256 of O(installer). A file with another one is refused.
+      - SHA-256 of O(installer). A file with another one is refused. Required for a URL.
     type: str
     default: ""
   min_version:
@@ -75,7 +77,7 @@ options:
   windows_user:
     description:
       - The Windows user who works on this machine; a connection as somebody else is refused before anything changes.
-      - Empty means whoever is logged on at the console.
+      - Empty means whoever is logged on.
     type: str
     default: ""
 notes:

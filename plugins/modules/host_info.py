@@ -28,7 +28,7 @@ options:
     description:
       - The Windows user who works on this machine. WSL, C(.wslconfig) and the settings of Docker Desktop belong to one Windows user, so a connection
         as somebody else is a finding.
-      - Empty means whoever is logged on at the console, and when nobody is, the account of the connection.
+      - Empty means whoever is logged on, and when nobody is, the account of the connection.
     type: str
     default: ""
   distribution:
@@ -58,7 +58,7 @@ options:
     default: 4.31.1
   logon_timeout:
     description:
-      - Seconds to wait until somebody is logged on at the console, for use after a restart. What is seen then is reported, with or without a logon.
+      - Seconds to wait until somebody is logged on, for use after a restart. What is seen then is reported, with or without a logon.
     type: int
     default: 0
 notes:
@@ -124,7 +124,9 @@ workstation:
         reboot_pending: {pending: false, reasons: []}
         policies: {}
     user:
-      description: The account of the connection, who is logged on at the console, and whether that is the workstation's user.
+      description: >-
+        The account of the connection, who is logged on (at the console, and the account of the connection itself also by remote desktop), and whether
+        that is the workstation's user.
       returned: always
       type: dict
       sample:
@@ -134,6 +136,11 @@ workstation:
         profile: C:\Users\dev
         workstation_user: dev
         is_workstation_user: true
+    controller:
+      description: Whether this run's controller lives in the WSL of this very workstation, so that stopping WSL or Windows would end the run.
+      returned: always
+      type: dict
+      sample: {inside_wsl: false}
     nvidia_driver:
       description: GPUs and driver; C(source) says whether nvidia-smi or the display adapter told.
       returned: always
@@ -180,6 +187,11 @@ workstation:
           elements: dict
           sample:
             - {name: Ubuntu-24.04, version: 2, default: true, guid: "{7f1c5e0a-53a6-4f0e-9a54-0d3f0c1d2e01}", state: Running}
+        default_version:
+          description: Whether new distributions are made for WSL 1 or 2.
+          returned: always
+          type: int
+          sample: 2
         default_distribution:
           description: Name of the default distribution, or null.
           returned: always

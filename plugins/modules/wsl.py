@@ -16,6 +16,9 @@ description:
   - Installs WSL or updates it to a minimum version, installs a distribution from a local image or by its name in the store, makes it the default, and
     runs C(wsl --shutdown) when C(.wslconfig) is newer than the running virtual machine.
   - Exit codes of C(wsl.exe) do not say whether it did what was asked, so the state afterwards is looked at instead.
+  - What takes minutes runs as a job on the workstation that is polled, with a line of progress at each poll.
+  - A distribution of WSL 1 is refused, not converted. New distributions are made for WSL 2.
+  - When the controller itself lives in the WSL of this workstation, what would stop WSL is refused, with the commands to type in Windows instead.
   - A distribution is never launched here, because its first launch asks for a user name on a console.
 extends_documentation_fragment:
   - gpudev.workstation._attributes
@@ -48,24 +51,24 @@ options:
     default: 2.1.5
   installer:
     description:
-      - Path on the workstation of a WSL package (C(.msi)), installed with M(ansible.windows.win_package).
+      - A WSL package (C(.msi)), as a path on the workstation or as a URL that the workstation fetches; installed with M(ansible.windows.win_package).
       - Empty means that C(wsl.exe --install --no-distribution) or C(wsl.exe --update) fetches it from the internet.
     type: str
     default: ""
   installer_sha256:
     description:
-      - SHA-256 of O(installer). A file with another one is refused.
+      - SHA-256 of O(installer). A file with another one is refused. Required for a URL.
     type: str
     default: ""
   rootfs:
     description:
-      - Path on the workstation of the image (C(.wsl) or C(.tar.gz)) from which the distribution is installed.
+      - The image (C(.wsl) or C(.tar.gz)) from which the distribution is installed, as a path on the workstation or as a URL that the workstation fetches.
       - Empty means that it is installed by its name from the store.
     type: str
     default: ""
   rootfs_sha256:
     description:
-      - SHA-256 of O(rootfs). A file with another one is refused.
+      - SHA-256 of O(rootfs). A file with another one is refused. Required for a URL.
     type: str
     default: ""
   default:
@@ -88,7 +91,7 @@ options:
   windows_user:
     description:
       - The Windows user who works on this machine; a connection as somebody else is refused before anything changes.
-      - Empty means whoever is logged on at the console.
+      - Empty means whoever is logged on.
     type: str
     default: ""
 seealso:

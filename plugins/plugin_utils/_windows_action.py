@@ -1,7 +1,7 @@
 # Copyright (c) 2026 gpudev.workstation contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the actions for the Windows side share: arguments, one place for what the channel may say, progress, files by checksum.
+"""What the actions for the Windows side share: arguments, one place for what the channel may say, progress, steps of minutes.
 
 Note that this plugin util is PRIVATE to the collection.
 """
@@ -9,8 +9,10 @@ Note that this plugin util is PRIVATE to the collection.
 from __future__ import annotations
 
 import abc
+import datetime
 import typing as t
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -19,6 +21,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_wind
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer, Item, NotAnswered
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import BLOCKED_BY_POLICY, CONSENT_WORDS, UNKNOWN, Layer
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import result
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._background import NoEnd, Result, Tell, run_as_job
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import BlockedByPolicy, Workstation, WorkstationError
 
 display = Display()
@@ -26,6 +29,11 @@ display = Display()
 CATALOGUE = Catalogue(ENTRIES)
 ALLOW: dict[str, t.Any] = {"type": "list", "elements": "str", "choices": list(CONSENT_WORDS), "default": []}
 Arguments = dict[str, t.Any]
+NO_ASYNC = (
+    "{action} cannot run with 'async': it thinks on the controller, and Ansible would poll the workstation for an answer that only the controller has. "
+    "Leave 'async' and 'poll' out. What takes minutes runs as a job on the workstation anyway, is polled, and tells its progress; to work on many "
+    "workstations at once raise 'forks', or use 'strategy: free'."
+)
 
 
 class WindowsAction(ActionBase):
@@ -45,6 +53,8 @@ class WindowsAction(ActionBase):
         """The result of the task."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        if self._task.async_val:
+            raise AnsibleActionFail(NO_ASYNC.format(action=self._task.action))
         answer: dict[str, t.Any] = super().run(tmp, task_vars)
         _validation, arguments = self.validate_argument_spec(argument_spec=self.ARGUMENTS)
         self._variables = task_vars or {}
@@ -71,26 +81,47 @@ class WindowsAction(ActionBase):
         """Said at once, because the task's own result comes only at its end."""
         display.display(f"{self._variables.get('inventory_hostname', 'workstation')}: {message}")
 
-    def checksum(self, path: str) -> str | None:
-        """SHA-256 of a file on the workstation, however large; None when it is not there."""
-        stat = self._windows_module("ansible.windows.win_stat", {"path": path, "get_checksum": True, "checksum_algorithm": "sha256"})["stat"]
-        return str(stat.get("checksum", "")).lower() if stat.get("exists") else None
+    def awaiting(self, subject: str, awaited: str, seconds: float) -> Tell:
+        """For polls: says at each look what is awaited, for how long still, and until when."""
+        until = datetime.datetime.now() + datetime.timedelta(seconds=seconds)
 
-    def install_package(self, path: str, sha256: str) -> dict[str, t.Any]:
-        """Install a Windows installer package (.msi); its product code tells whether it is there already."""
-        arguments = {"path": path, "state": "present"}
-        if sha256:
-            arguments.update(checksum=sha256, checksum_algorithm="sha256")
-        return self._windows_module("ansible.windows.win_package", arguments)
+        def tell(_seen: t.Any, left: float) -> None:
+            if left > 0:
+                self.progress(f"{subject}: awaiting {awaited}, until {until:%H:%M:%S} at most ({left:.0f} s left)")
 
-    def _windows_module(self, name: str, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
-        answer: dict[str, t.Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=dict(self._variables))
-        if answer.get("failed") or answer.get("unreachable"):
-            raise WorkstationError(f"{name} {arguments.get('path', '')}: {answer.get('msg', 'failed without a message')}")
-        return answer
+        return tell
+
+    def windows_module(self, name: str, arguments: Result) -> Result:
+        """A module of ansible.windows; one that fails ends the step."""
+        answer: Result = self._execute_module(module_name=name, module_args=arguments, task_vars=dict(self._variables))
+        return _succeeded(name, arguments, answer)
+
+    def windows_module_in_background(self, name: str, arguments: Result, seconds: int, tell: Tell) -> Result:
+        try:
+            return _succeeded(name, arguments, run_as_job(self, self._variables, name, arguments, seconds, tell))
+        except NoEnd as error:
+            raise WorkstationError(f"{name} {_about(arguments)}: {error}. It may still run on the workstation; run again when it has ended.") from error
+
+
+def _succeeded(name: str, arguments: Result, answer: Result) -> Result:
+    if answer.get("failed") or answer.get("unreachable"):
+        raise WorkstationError(f"{name} {_about(arguments)}: {answer.get('msg', 'failed without a message')}")
+    return answer
+
+
+def _about(arguments: Result) -> str:
+    return str(arguments.get("url") or arguments.get("path") or "")
 
 
 def ask_named(station: Workstation, questions: t.Mapping[str, Item], first: t.Sequence[Item] = ()) -> tuple[list[Answer], dict[str, Answer]]:
     """Steps and, in the same round trip, the look at what they led to: answers of the steps, and the questions' by name."""
     answers = station.ask([*first, *questions.values()])
     return answers[: len(first)], dict(zip(questions, answers[len(first) :], strict=True))
+
+
+def ask_in_background(
+    station: Workstation, questions: t.Mapping[str, Item], step: Item, seconds: int, tell: Tell
+) -> tuple[Answer, dict[str, Answer]]:
+    """The same for one step of minutes, as a job on the workstation that is polled."""
+    answers = station.ask_in_background([step, *questions.values()], seconds, tell)
+    return answers[0], dict(zip(questions, answers[1:], strict=True))

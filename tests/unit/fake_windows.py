@@ -23,6 +23,7 @@ from ansible.template import Templar
 Item = dict[str, Any]
 Native = Callable[[list[str]], dict[str, Any]]
 
+COMMAND_PREFIX = "PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -EncodedCommand "
 PROFILE = "C:\\Users\\dev"
 LXSS = "Software\\Microsoft\\Windows\\CurrentVersion\\Lxss"
 WSL = "C:\\Program Files\\WSL\\wsl.exe"
@@ -160,6 +161,9 @@ class FakeWindows:
         if arguments[0] == "--set-default":
             self.registry[f"HKCU:\\{LXSS}"]["DefaultDistribution"] = self.distributions()[arguments[1]]
             return ran("The operation completed successfully.\r\n")
+        if arguments == ["--set-default-version", "2"]:
+            self.registry[f"HKCU:\\{LXSS}"]["DefaultVersion"] = 2
+            return ran("The operation completed successfully.\r\n")
         if arguments == ["--shutdown"]:
             self.cim["Win32_Process"] = []
             return ran()
@@ -256,7 +260,7 @@ class FakeConnection:
     _shell: MagicMock = field(default_factory=MagicMock)
 
     def exec_command(self, cmd: str, in_data: bytes, sudoable: bool) -> tuple[int, bytes, bytes]:
-        assert cmd.startswith("PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -EncodedCommand ")
+        assert cmd.startswith(COMMAND_PREFIX)
         assert in_data.isascii()
         assert not sudoable
         if self.raw is not None:
@@ -282,18 +286,42 @@ def run_action(
     *,
     check_mode: bool = False,
     modules: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
+    async_val: int = 0,
 ) -> dict[str, Any]:
     """One run of an action plugin; `modules` answers for the ansible.windows modules it calls."""
     task = MagicMock(Task)
-    task.args, task.check_mode, task.diff, task.async_val, task.action, task.environment = arguments, check_mode, True, 0, "test", {}
+    task.args, task.check_mode, task.diff, task.async_val, task.action, task.environment = arguments, check_mode, True, async_val, "test", {}
     templar = Templar(loader=None)
     plugin = action(task, connection, MagicMock(), MagicMock(), templar, MagicMock())
 
-    def execute(module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+    def module(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if name == "ansible.windows.win_powershell":
+            _rc, line, complaint = connection.exec_command(COMMAND_PREFIX, arguments["parameters"]["Frame"].encode("ascii"), sudoable=False)
+            return {"output": [line.decode().strip()], "error": [complaint.decode()]}
         if modules is None:
-            raise AssertionError(f"no answer was prepared for {module_name}")
-        return modules(module_name, module_args)
+            raise AssertionError(f"no answer was prepared for {name}")
+        return modules(name, arguments)
 
-    plugin._execute_module = execute
+    plugin._execute_module = FakeJobs(task, module).execute
     answer: dict[str, Any] = plugin.run(task_vars={"inventory_hostname": "box"})
     return answer
+
+
+@dataclass
+class FakeJobs:
+    """Modules, and modules as Ansible's jobs: a job has ended when it is asked about for the first time."""
+
+    task: Any
+    module: Callable[[str, dict[str, Any]], dict[str, Any]]
+    ended: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def execute(self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        if module_name == "ansible.windows.async_status":
+            assert module_args["_async_dir"] == "C:\\jobs"
+            return self.ended.pop(module_args["jid"]) if module_args["mode"] == "cleanup" else self.ended[module_args["jid"]]
+        answer = self.module(module_name, module_args)
+        if not self.task.async_val:
+            return answer
+        job = f"j{len(self.ended)}.1"
+        self.ended[job] = {**answer, "finished": True}
+        return {"started": True, "finished": False, "ansible_job_id": job, "results_file": f"C:\\jobs\\{job}"}

@@ -288,3 +288,36 @@ def test_a_password_in_the_address_of_a_proxy_is_kept_and_never_shown() -> None:
     assert b"Correct-Horse-42@proxy" in windows.files[STORE][0]
     assert "Correct-Horse-42" not in json.dumps(answer)
     assert answer["diff"]["after"]["settings"]["overrideProxyHttp"] == "http://********@proxy.example.com:8080"
+
+
+def test_a_controller_inside_that_wsl_is_told_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WSL_DISTRO_NAME", "Ubuntu-24.04")
+    monkeypatch.setattr("socket.gethostname", lambda: "box")
+    windows = not_integrated()
+    windows.cim["Win32_Process"].append({"Name": "vmmemWSL", "CreationDate": "2026-11-20T07:00:00.0000000Z"})
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "allow": ["docker_restart"]})
+    assert (answer["failed"], answer["changed"], answer["layers"][0]["status"]) == (True, False, "needs_consent")
+    assert "Type in a PowerShell of Windows: 'docker desktop stop'" in answer["msg"]
+    assert windows.written == []
+
+
+def test_a_running_engine_of_windows_containers_is_broken() -> None:
+    windows = healthy()
+    server = {"Platform": {"Name": "Docker Desktop 4.91.0 (239619)"}, "Version": "29.8.0", "Os": "windows"}
+    windows.programs[DOCKER] = lambda _arguments: ran(json.dumps({"Client": {}, "Server": server}))
+    answer = run_action(ActionModule, FakeConnection(windows), UBUNTU)
+    assert (answer["failed"], answer["layers"][0]["findings"][0]["code"]) == (True, "DESKTOP-018")
+
+
+def test_an_installer_from_an_address_is_fetched_first() -> None:
+    windows, called = absent(), []
+
+    def answer(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        called.append(name.rpartition(".")[2])
+        assert name.endswith("win_stat") or "%20" not in str(arguments.get("dest", ""))
+        return {"stat": {"exists": True, "checksum": "a" * 64}} if name.endswith("win_stat") else {"dest": INSTALLER}
+
+    arguments = {**FROM_FILE, "installer": "https://downloads.example/Docker%20Desktop%20Installer.exe"}
+    told = run_action(ActionModule, FakeConnection(windows), arguments, modules=answer)
+    assert told["layers"][0]["status"] == "changed", told
+    assert called == ["win_file", "win_get_url", "win_stat", "win_file"]

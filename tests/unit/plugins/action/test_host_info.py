@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from ansible.errors import AnsibleActionFail
 
 from ansible_collections.gpudev.workstation.plugins.action.host_info import ActionModule
 from tests.unit.fake_windows import PROFILE, FakeConnection, FakeWindows, healthy, run_action
@@ -205,3 +206,26 @@ def test_features_that_may_not_be_asked_about_are_unknown_not_absent() -> None:
     assert answer["layers"][0]["status"] == "ok"
     firmware_only(windows)
     assert layers(windows)["windows"] == ("broken", ["WIN-003"])
+
+
+def test_a_desktop_by_remote_desktop_counts_as_logged_on() -> None:
+    windows = healthy()
+    windows.cim["Win32_ComputerSystem"][0]["UserName"] = None
+    windows.registry["HKCU:\\Volatile Environment"] = {}
+    windows.registry["HKCU:\\Volatile Environment\\2"] = {"SESSIONNAME": "RDP-Tcp#0"}
+    answer = run_action(ActionModule, FakeConnection(windows), {})
+    assert answer["workstation"]["user"]["logged_on"] == ["dev"]
+
+
+def test_the_connecting_account_is_meant_when_it_has_a_desktop_beside_the_console() -> None:
+    windows = healthy()
+    windows.cim["Win32_ComputerSystem"][0]["UserName"] = "BOX\\anna"
+    assert run_action(ActionModule, FakeConnection(windows), {})["workstation"]["user"]["is_workstation_user"] is False
+    windows.registry["HKCU:\\Volatile Environment\\2"] = {"SESSIONNAME": "RDP-Tcp#0"}
+    user = run_action(ActionModule, FakeConnection(windows), {})["workstation"]["user"]
+    assert (user["logged_on"], user["workstation_user"]) == (["anna", "dev"], "dev")
+
+
+def test_async_is_refused_with_the_reason() -> None:
+    with pytest.raises(AnsibleActionFail, match="thinks on the controller"):
+        run_action(ActionModule, FakeConnection(healthy()), {}, async_val=60)

@@ -211,7 +211,7 @@ def test_virtual_machine_that_takes_a_moment_to_end() -> None:
 
 
 def test_virtual_machine_that_does_not_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.gpudev.workstation.plugins.action.wsl.SECONDS_TO_END", 0)
+    monkeypatch.setattr("ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_stop.SECONDS_TO_END", 0)
     windows = newer_wslconfig()
     lingering(windows, looks=9)
     answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "allow": ["wsl_shutdown"]})
@@ -272,3 +272,63 @@ def test_no_file_is_used_before_every_file_was_looked_at(wrong: str) -> None:
     assert wrong in told["msg"]
     assert windows.commands == []
     assert WSL not in windows.programs
+
+
+def test_new_distributions_are_made_for_wsl_2() -> None:
+    windows = healthy()
+    windows.registry[f"HKCU:\\{LXSS}"]["DefaultVersion"] = 1
+    answer = run_action(ActionModule, FakeConnection(windows), UBUNTU)
+    assert (answer["changed"], answer["wsl"]["default_version"]) == (True, 2)
+    assert (answer["diff"]["before"]["default_version"], answer["diff"]["after"]["default_version"]) == (1, 2)
+    assert run_action(ActionModule, FakeConnection(windows), UBUNTU)["changed"] is False
+
+
+def test_a_controller_inside_that_wsl_is_told_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WSL_DISTRO_NAME", "Ubuntu-24.04")
+    monkeypatch.setattr("socket.gethostname", lambda: "box")
+    windows = newer_wslconfig()
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "allow": ["wsl_shutdown"]})
+    assert (answer["failed"], answer["changed"], answer["layers"][0]["status"]) == (True, False, "needs_consent")
+    assert answer["layers"][0]["findings"][0]["code"] == "WSL-023"
+    assert "Type in a PowerShell of Windows: 'wsl --shutdown'. Then open Ubuntu-24.04 again" in answer["msg"]
+    assert not any(command.endswith("--shutdown") for command in windows.commands)
+
+
+@pytest.mark.parametrize(("installer", "command"), [("", "'wsl --update'"), (MSI, f"'msiexec /i {MSI}'")])
+def test_a_controller_inside_that_wsl_does_not_update_it(monkeypatch: pytest.MonkeyPatch, installer: str, command: str) -> None:
+    monkeypatch.setenv("WSL_DISTRO_NAME", "Ubuntu-24.04")
+    monkeypatch.setattr("socket.gethostname", lambda: "box")
+    windows = healthy()
+    windows.install_wsl("2.0.9.0")
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "installer": installer, "allow": ["wsl_shutdown"]})
+    assert (answer["changed"], answer["layers"][0]["findings"][0]["code"]) == (False, "WSL-025")
+    assert command in answer["msg"]
+
+
+def test_the_package_that_wsl_exe_fetches_and_that_needs_a_restart() -> None:
+    windows = fresh()
+
+    def install(arguments: list[str]) -> dict[str, Any]:
+        if arguments[0] == "--install":
+            windows.registry["HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Component Based Servicing\\RebootPending"] = {}
+        return ran("The requested operation is successful. Changes will not be effective until the system is rebooted.\r\n")
+
+    windows.programs[SYSTEM_WSL] = install
+    answer = run_action(ActionModule, FakeConnection(windows), UBUNTU)
+    assert (answer["failed"], answer["layers"][0]["status"], answer["reboot_required"]) == (True, "needs_reboot", True)
+
+
+def test_a_distribution_from_an_address_is_fetched_first() -> None:
+    windows, called = healthy(), []
+    for key in [key for key in windows.registry if key.startswith(f"HKCU:\\{LXSS}")]:
+        del windows.registry[key]
+
+    def answer(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        called.append(name.rpartition(".")[2])
+        return {"stat": {"exists": True, "checksum": "b" * 64}} if name.endswith("win_stat") else {"dest": ROOTFS}
+
+    arguments = {**UBUNTU, "rootfs": "https://downloads.example/ubuntu.wsl", "rootfs_sha256": "b" * 64}
+    told = run_action(ActionModule, FakeConnection(windows), arguments, modules=answer)
+    assert told["layers"][0]["status"] == "changed", told
+    assert called == ["win_file", "win_get_url", "win_stat", "win_file"]
+    assert any(f"--install --from-file {ROOTFS}" in command for command in windows.commands)
