@@ -17,12 +17,17 @@ from winrm.exceptions import WinRMTransportError, WSManFaultError
 from winrm.protocol import Protocol
 
 from tests.simstation.troubles import BadScript, Troubles, parse
+from tests.simstation.wsman.server import WsmanServer
 from tests.unit.simstation.wire_bench import PASSWORD, Bench
 
 
 def client(bench: Bench, *rules: dict[str, Any], **options: Any) -> Protocol:
-    server = bench.serve(troubles=Troubles(parse(list(rules))))
-    return Protocol(f"http://127.0.0.1:{server.port}/wsman", transport="ntlm", username="dev", password=PASSWORD, proxy=None, **options)
+    return log_in(bench.serve(troubles=Troubles(parse(list(rules)))), **options)
+
+
+def log_in(server: WsmanServer, **options: Any) -> Protocol:
+    arguments = {"username": "dev", "password": PASSWORD, "proxy": None, "ca_trust_path": None, **options}
+    return Protocol(f"http://127.0.0.1:{server.port}/wsman", transport="ntlm", **arguments)
 
 
 def echo(protocol: Protocol) -> bytes:
@@ -71,7 +76,7 @@ def test_pypsrp_sees_a_503_and_goes_on_when_told_to_retry(bench: Bench) -> None:
 
 def test_401_once_makes_a_client_without_sealing_log_in_again(bench: Bench) -> None:
     server = bench.serve(allow_unencrypted=True, troubles=Troubles(parse([{"trouble": "status", "status": 401, "verb": "Command"}])))
-    protocol = Protocol(f"http://127.0.0.1:{server.port}/wsman", transport="ntlm", username="dev", password=PASSWORD, proxy=None, message_encryption="never")
+    protocol = log_in(server, message_encryption="never")
     assert echo(protocol) == b"echo x"
     assert [line["status"] for line in bench.lines() if line["verb"] == "Command"] == [401, 200]
 
