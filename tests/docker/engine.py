@@ -16,7 +16,7 @@ import tarfile
 import tempfile
 import time
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 STUBS = Path(__file__).resolve().parent / "stubs"
@@ -42,6 +42,8 @@ class Engine:
     """A running engine, and the client that speaks to it."""
 
     directory: Path
+    # Where its client is found.
+    path: str = field(default_factory=lambda: os.environ["PATH"])
 
     @property
     def host(self) -> str:
@@ -49,7 +51,7 @@ class Engine:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "DOCKER_HOST": self.host, "DOCKER_CONFIG": str(self.directory / "client")}
+        return {**os.environ, "PATH": self.path, "DOCKER_HOST": self.host, "DOCKER_CONFIG": str(self.directory / "client")}
 
     def docker(self, *arguments: str, check: bool = True, **options: t.Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(["docker", *arguments], env=self.environment, check=check, capture_output=True, text=True, timeout=120, **options)
@@ -66,18 +68,19 @@ class Engine:
 
 
 @contextlib.contextmanager
-def running(hook: bool = True) -> t.Iterator[Engine]:
-    """An engine with the stub hook on its PATH, or without any hook."""
+def running(hook: bool = True, path: str = "", settings: t.Mapping[str, t.Any] | None = None) -> t.Iterator[Engine]:
+    """An engine with the stub hook on its PATH, or without any hook. `path` is where its programs are, `settings` its daemon.json."""
     # A socket's path has to be short.
     with tempfile.TemporaryDirectory(prefix="gpudev-engine-", dir="/tmp") as name:
-        engine = Engine(Path(name))
+        engine = Engine(Path(name), path or os.environ["PATH"])
+        (engine.directory / "daemon.json").write_text(json.dumps(settings or {}))
         shutil.copytree(STUBS, engine.directory / "stubs")
         engine.mode("ok")
         with open(engine.directory / "log", "wb") as log:
             process = subprocess.Popen(_command(engine), stdout=log, stderr=log, env=_environment(engine, hook), start_new_session=True)
         try:
             _wait(engine, process)
-            _import_busybox(engine)
+            import_image(engine, IMAGE, {})
             yield engine
         finally:
             engine.mode("ok")
@@ -86,15 +89,21 @@ def running(hook: bool = True) -> t.Iterator[Engine]:
 
 def _command(engine: Engine) -> list[str]:
     place = engine.directory
-    options = [f"--data-root={place}/data", f"--exec-root={place}/exec", f"--pidfile={place}/pid", f"--host={engine.host}", "--group=root"]
+    options = [
+        f"--data-root={place}/data",
+        f"--exec-root={place}/exec",
+        f"--pidfile={place}/pid",
+        f"--host={engine.host}",
+        "--group=root",
+        f"--config-file={place}/daemon.json",
+    ]
     # vfs works on any file system; without a bridge nothing of the network is needed.
-    return ["unshare", "--net", "dockerd", *options, "--bridge=none", "--iptables=false", "--ip-forward=false", "--storage-driver=vfs"]
+    return ["unshare", "--net", "dockerd", *options, "--bridge=none", "--iptables=false", "--userland-proxy=false", "--storage-driver=vfs"]
 
 
 def _environment(engine: Engine, hook: bool) -> dict[str, str]:
-    path = os.environ["PATH"]
     # A machine with the real toolkit has the hook on PATH anyway; these tests want to know whether there is one.
-    kept = [part for part in path.split(os.pathsep) if not os.path.exists(os.path.join(part, "nvidia-container-runtime-hook"))]
+    kept = [part for part in engine.path.split(os.pathsep) if not os.path.exists(os.path.join(part, "nvidia-container-runtime-hook"))]
     return {**os.environ, "PATH": os.pathsep.join([str(engine.directory / "stubs")] * hook + kept)}
 
 
@@ -106,11 +115,11 @@ def _wait(engine: Engine, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.1)
 
 
-def _import_busybox(engine: Engine) -> None:
-    """An image of Debian's static busybox alone."""
+def import_image(engine: Engine, name: str, files: t.Mapping[str, str]) -> None:
+    """An image of a static busybox and these files: path in the image -> path here."""
     archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        tar.add("/bin/busybox", "bin/busybox")
+    with tarfile.open(fileobj=archive, mode="w", dereference=True) as tar:
+        tar.add(shutil.which("busybox", path=engine.path) or "/bin/busybox", "bin/busybox")
         for folder in ("usr/bin", "tmp", "etc", "proc", "sys", "dev"):
             entry = tarfile.TarInfo(folder)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o755
@@ -119,7 +128,9 @@ def _import_busybox(engine: Engine) -> None:
             entry = tarfile.TarInfo(f"bin/{program}")
             entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
             tar.addfile(entry)
-    subprocess.run(["docker", "import", "-", IMAGE], input=archive.getvalue(), env=engine.environment, check=True, capture_output=True, timeout=60)
+        for inside, here in files.items():
+            tar.add(here, inside.lstrip("/"))
+    subprocess.run(["docker", "import", "-", name], input=archive.getvalue(), env=engine.environment, check=True, capture_output=True, timeout=60)
 
 
 def _end(engine: Engine, process: subprocess.Popen[bytes]) -> None:
