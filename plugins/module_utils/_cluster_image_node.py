@@ -205,7 +205,7 @@ class Node:
         if wanted.build is None:
             raise ValueError("nothing to build from")
         build = wanted.build
-        arguments = ["image", "build", "-t", wanted.name, "-f", build.dockerfile, *build.options(look.context_hash), "-p", wanted.profile, build.path]
+        arguments = ["image", "build", "-t", wanted.name, "--file", build.dockerfile, *build.options(look.context_hash), "-p", wanted.profile, build.path]
         return self._minikube(arguments, wanted.timeout, listen)
 
     def _problem(self, code: str, symptom: str, **details: t.Any) -> ImageProblem:

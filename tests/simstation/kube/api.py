@@ -15,6 +15,7 @@ import yaml
 
 from . import access, health, lists, schema, status
 from .access import Attributes, User
+from .applications import Applications
 from .logs import Logs
 from .registry import Registry
 from .status import StatusError
@@ -91,8 +92,9 @@ def page_not_found() -> Answer:
 class Api:
     """Answers requests for one cluster."""
 
-    def __init__(self, store: Store, registry: Registry, logs: Logs, progress: Callable[[], float | None]) -> None:
+    def __init__(self, store: Store, registry: Registry, logs: Logs, progress: Callable[[], float | None], applications: Applications | None = None) -> None:
         self.store = store
+        self.applications = applications
         self.registry = registry
         self.logs = logs
         self.progress = progress
@@ -204,6 +206,8 @@ class Api:
             return self._review(request)
         if not kind.kind or (kind.key in READ_ONLY and verb not in ("get", "list", "watch")):
             self._refuse_unimitated(request, request.path)
+        if kind.plural == "services" and target.subresource.partition("/")[0] == "proxy" and verb == "get" and self.applications:
+            return self._proxy(self.applications, request, target)
         if target.subresource not in ("", "status", "log"):
             if not known(kind.group, kind.version, full):
                 raise status.no_such_resource()
@@ -212,6 +216,14 @@ class Api:
             return self._log(request, target)
         answer: Answer = getattr(self, f"_do_{verb}")(request, target)
         return answer
+
+    def _proxy(self, applications: Applications, request: Request, target: Target) -> Answer:
+        name = target.name.split(":")[1] if ":" in target.name else target.name
+        service = self.registry.require(target.kind, target.namespace, name)
+        answer = applications.through_service(service, target.name, target.subresource.partition("/")[2], request.query)
+        if not answer["status"]:
+            raise StatusError(503, f"error trying to reach service: {answer['body']}", "ServiceUnavailable")
+        return Answer(answer["status"], answer["type"] or "text/plain; charset=utf-8", answer["body"].encode())
 
     def _grants(self) -> Object:
         knobs: Object = self.store.section.get("knobs", {})

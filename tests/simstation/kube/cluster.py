@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from . import applications
 from .api import Api
 from .bootstrap import bootstrap
 from .certificates import Certificates
@@ -75,11 +76,13 @@ class Cluster:
             self.station.state.setdefault("clusters", {}).setdefault(self.name, {})
         self._store = Store(self.station, self.name)
         self._context = Context(self.station, self._store)
+        self._applications = applications.Applications(self._context)
+        kubelet = Kubelet(self._context, self._applications)
         self._engine = Engine(
             self._context,
-            [ControllerManager(self._context).plan, Scheduler(self._context).plan, Kubelet(self._context).plan, NodeStatus(self._context).plan],
+            [ControllerManager(self._context).plan, Scheduler(self._context).plan, kubelet.plan, NodeStatus(self._context).plan],
         )
-        self._api = Api(self._store, self._context.registry, self._context.logs, self._progress)
+        self._api = Api(self._store, self._context.registry, self._context.logs, self._progress, self._applications)
 
     @property
     def section(self) -> Object:
@@ -188,6 +191,7 @@ class Cluster:
             return
         self._engine.stop()
         self._store.close()
+        self._applications.close()
         server.close()
         self._prepare()
 
@@ -246,12 +250,13 @@ class Cluster:
         """What the document says: the node ran when it was written (also when this process does not serve it yet)."""
         return bool(self.section.get("objects")) and bool(self.section.get("running", False))
 
-    def add_image(self, image: str) -> None:
-        """`minikube image load` or `build`: the node has it from now on."""
+    def add_image(self, image: str, record: Object | None = None) -> None:
+        """`minikube image load` or `build`: the node has it from now on; the record says what it is and what it runs."""
         with self.station.changed():
             images = self._context.knobs.setdefault("images", [])
             if image not in images:
                 images.append(image)
+            applications.remember(self.section, image, record)
         self._engine.look()
 
     def remove_image(self, image: str) -> None:
@@ -259,6 +264,7 @@ class Cluster:
             images = self._context.knobs.setdefault("images", [])
             if image in images:
                 images.remove(image)
+            applications.remember(self.section, image, None)
 
     # --- for scenarios and tests ---
 

@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import bootstrap, device_plugin, gpu, programs
+from . import applications, bootstrap, device_plugin, gpu, programs
+from .applications import Applications
 from .device_plugin import Plugin
 from .engine import Context, Step
 from .pod_status import PodStatus, container_id
@@ -22,6 +23,8 @@ MANAGER = "kubelet"
 PODS = "pods"
 # Simulated seconds, from recordings/kube/gpu_pod_success.jsonl and recordings/gpu (restart_timeline, two_plugins_timeline).
 ACCEPT, CREATE, PULL, FINISH, REGISTER, REBOOT = 0.2, 0.3, 6.0, 1.2, 1.0, 6.0
+# Between two readiness probes: the default of periodSeconds.
+PROBE = 10.0
 # recordings/kube/pod_image_pull.jsonl, with the name server's address left out.
 PULL_ERROR = (
     'failed to pull and unpack image "{image}": failed to resolve reference "{image}": failed to do request: '
@@ -35,8 +38,9 @@ PUBLIC_IMAGES = re.compile(
 
 
 class Kubelet:
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, applications: Applications) -> None:
         self.context = context
+        self.applications = applications
         self.status = PodStatus(context)
 
     # --- planning ---
@@ -92,6 +96,8 @@ class Kubelet:
     def _running(self, pod: Object, runtime: Object) -> Step | None:
         if runtime.get("registers"):
             return self._step(pod, f"register-{runtime.get('restarts', 0)}", REGISTER, self._register)
+        if runtime.get("unready"):
+            return self._step(pod, f"probe-{runtime['unready']}", PROBE, self._probe)
         deadline = pod["spec"].get("activeDeadlineSeconds")
         if runtime.get("code") is None:
             return self._step(pod, "deadline", deadline, self._deadline) if deadline else None
@@ -263,7 +269,8 @@ class Kubelet:
         return _short(image) in short or ("@" in image and ":" in wanted.rsplit("/", 1)[-1] and _short(wanted) in short)
 
     def _pull_problem(self, image: str) -> str:
-        if self._present(image) or (self.context.knobs.get("image_pull", "ok") == "ok" and PUBLIC_IMAGES.match(image)):
+        local = bool(applications.record_of(self.context.section, image))
+        if (self._present(image) and not local) or (self.context.knobs.get("image_pull", "ok") == "ok" and PUBLIC_IMAGES.match(image)):
             return ""
         host, path, tag = _reference(image)
         if self.context.knobs.get("image_pull", "ok") == "ok" and host != "nvcr.io":
@@ -327,15 +334,32 @@ class Kubelet:
             self._terminated(pod, outcome.code or 128, message=outcome.start_error, reason="StartError", phase="Pending")
             return
         self.context.logs.write(uid, container["name"], outcome.output, self.context.precise())
-        self._note(pod, **values, stage="running", registers=registers, started=self.context.stamp(), unready=False)
+        unready = int(self._probed(container))
+        self._note(pod, **values, stage="running", registers=registers, started=self.context.stamp(), unready=unready)
         self._pod_event(pod, "Started", "Container started")
-        self.status.write(pod, {"phase": "Running"}, {"running": {"startedAt": self.context.stamp()}}, ready=True, restarts=restarts)
+        self.status.write(pod, {"phase": "Running"}, {"running": {"startedAt": self.context.stamp()}}, ready=not unready, restarts=restarts)
+
+    def _probed(self, container: Object) -> bool:
+        """Only programs that really run can be asked whether they are ready."""
+        return "readinessProbe" in container and applications.runs_by_itself(self.context.section, container)
+
+    def _probe(self, pod: Object) -> None:
+        runtime = self._runtime(pod["metadata"]["uid"])
+        ready, why = self.applications.healthy(pod)
+        if not ready:
+            self._note(pod, unready=runtime["unready"] + 1)
+            self._pod_event(pod, "Unhealthy", f"Readiness probe failed: {why}", warning=True)
+            return
+        self._note(pod, unready=0)
+        self.status.write(pod, {"phase": "Running"}, {"running": {"startedAt": runtime["started"]}}, ready=True, restarts=runtime.get("restarts", 0))
 
     def _outcome(self, pod: Object) -> tuple[programs.Outcome, bool]:
         container = pod["spec"]["containers"][0]
         if device_plugin.is_plugin(container["image"]) and not container.get("command"):
             text, code, registers = Plugin(self.context, pod).start()
             return programs.Outcome(text, code, 0.5), registers
+        if applications.runs_by_itself(self.context.section, container):
+            return programs.Outcome(code=programs.FOREVER), False
         granted = any(name.startswith("nvidia.com/") for name in requests(pod))
         surroundings = programs.Surroundings(container["image"], gpu.usable(self.context), granted, self.context.now())
         outcome = programs.run(container, surroundings)

@@ -9,7 +9,7 @@ import copy
 import hashlib
 from typing import Any
 
-from . import bootstrap, gpu
+from . import applications, bootstrap, gpu
 from .engine import Context
 from .scheduler import quantity, requests
 from .store import resource
@@ -90,7 +90,8 @@ class PodStatus:
         ready = ready or (started and bool(known.get("ready")))
         made: Object = {"name": container["name"], "state": state, "lastState": last, "ready": ready, "restartCount": restarts, "image": container["image"]}
         exists = started or "terminated" in state or "containerID" in known
-        made["imageID"] = f"docker://sha256:{hashlib.sha256(container['image'].encode()).hexdigest()}" if exists else ""
+        identity = applications.record_of(self.context.section, container["image"]).get("id") or hashlib.sha256(container["image"].encode()).hexdigest()
+        made["imageID"] = f"docker://sha256:{identity}" if exists else ""
         if exists:
             made["containerID"] = (state.get("terminated") or {}).get("containerID") or container_id(pod, restarts)
         made["started"] = started

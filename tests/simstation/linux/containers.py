@@ -345,10 +345,22 @@ def _node_program(call: Call, name: str, item: dict[str, Any], command: list[str
         return _ls(call, item, [argument for argument in arguments if not argument.startswith("-")], "-d" in arguments)
     if program in ("nvidia-smi", "/usr/bin/nvidia-smi", "/usr/lib/wsl/lib/nvidia-smi"):
         return _node_nvidia_smi(call, name, item, program, arguments)
+    if command[:3] == ["docker", "image", "inspect"] and len(command) == 4:
+        return _node_image_inspect(call, item, command[3])
     if program == "test" and len(arguments) == 2 and arguments[0] in ("-e", "-f", "-c"):
         return 0 if arguments[1] in _node_files(call, item) else 1
     call.out(_node_text(call, name, item, command))
     return 0
+
+
+def _node_image_inspect(call: Call, item: dict[str, Any], name: str) -> int:
+    from .minikube_image import inspected
+
+    found = inspected(item, name)
+    call.out(json.dumps(found or []) + "\n")
+    if found is None:
+        call.err(f"Error response from daemon: No such image: {engine.full_tag(name)}\n")
+    return 0 if found else 1
 
 
 def _node_text(call: Call, name: str, item: dict[str, Any], command: list[str]) -> str:

@@ -36,6 +36,7 @@ REGISTRY: dict[str, tuple[str, ...]] = {
     "nvcr.io/nvidia/k8s/cuda-sample": ("*",),
     # facts/nvidia.md "Probe images": 11.0-base was removed.
     "nvidia/cuda": ("12.6.0-base-ubuntu24.04", "12.8.1-base-ubuntu24.04", "12.9.0-base-ubuntu24.04"),
+    "python": ("3.13-slim-bookworm", "3.12-slim-bookworm"),
     "ubuntu": ("24.04", "22.04", "latest", "noble"),
 }
 

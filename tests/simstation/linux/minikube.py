@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tarfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..distro import tree
 from ..station import Station
-from . import clusters, containers, desktop, engine, kubectl, minikube_flags, minikube_node, minikube_status
+from . import clusters, containers, desktop, kubectl, minikube_flags, minikube_image, minikube_node, minikube_status
 from .minikube_files import KUBERNETES, NODE_IP, VERSION, Home, Kubeconfig, new_config
 from .minikube_flags import Flags
 from .minikube_output import Exit, Output
@@ -325,92 +323,9 @@ def _tell_enabled(session: Session, config: dict[str, Any]) -> None:
 
 
 def image(session: Session) -> int:
-    call, action, words = session.call, session.words[0] if session.words else "", session.words[1:]
     if _config_or_none(session.home, session.name) is None:
-        call.out("\n\n")
-        raise session.out.fail("MK_USAGE", 14, f'loading profile: cluster "{session.name}" does not exist', box="image")
-    item = session.item()
-    if action in ("ls", "list"):
-        return _image_ls(session, item if session.running() else None)
-    if action not in ("load", "rm", "build"):
-        call.unknown()
-    if item is None or not session.running():
-        return 0  # the lie of recordings/minikube/image_{load,build}_stopped.json
-    body = {"load": _image_load, "rm": _image_rm, "build": _image_build}[action]
-    for name in words:
-        code = body(session, item, name)
-        if code:
-            return code
-    return 0
-
-
-def _image_ls(session: Session, item: dict[str, Any] | None) -> int:
-    images: dict[str, int] = item["images"] if item else {}
-    form = session.flags.value("format", "short")
-    if form == "json":
-        rows = [{"id": engine.image_id(tag)[7:], "repoDigests": [], "repoTags": [engine.long_name(tag)], "size": str(size)} for tag, size in images.items()]
-        session.call.out(json.dumps(rows, separators=(",", ":")) + "\n")
-    elif form == "short":
-        session.call.out("".join(f"{engine.long_name(tag)}\n" for tag in images))
-    else:
-        session.call.unknown(f"image ls --format {form}")
-    return 0
-
-
-def _put_image(session: Session, item: dict[str, Any], tag: str, size: int) -> None:
-    with session.call.station.changed():
-        item["images"][tag] = size
-    clusters.get(session.call.station, session.name, session.home.path).add_image(tag)
-
-
-def _image_load(session: Session, item: dict[str, Any], name: str) -> int:
-    call = session.call
-    file = tree.host_path(call.base, os.path.join(call.cwd, name)) if name.endswith(".tar") else None
-    if file is not None and file.is_file():
-        for tag in _tags_of_archive(file):
-            _put_image(session, item, tag, file.stat().st_size)
-        call.pause(0.4)
-        return 0
-    known = engine.find_image(call.station, name)
-    if known is None:
-        call.out("\n\n")
-        raise session.out.fail(
-            "GUEST_IMAGE_LOAD", 80, f"Failed to load image: The image '{engine.full_tag(name)}' was not found; unable to add it to cache.", box="image"
-        )
-    call.pause(3)
-    _put_image(session, item, known[0], known[1]["size"])
-    return 0
-
-
-def _tags_of_archive(file: Path) -> list[str]:
-    with tarfile.open(file) as archive:
-        manifest = archive.extractfile("manifest.json")
-        return [tag for entry in json.load(manifest) for tag in entry["RepoTags"]] if manifest else []
-
-
-def _image_rm(session: Session, item: dict[str, Any], name: str) -> int:
-    tag = engine.full_tag(name)
-    with session.call.station.changed():
-        missing = item["images"].pop(tag, None) is None
-    clusters.get(session.call.station, session.name, session.home.path).remove_image(tag)
-    if missing:
-        session.call.err(
-            f"! Failed to remove images for profile {session.name} error removing images: remove image docker: docker rmi {name}: Process exited with status "
-            f"1\n"
-            f"stdout:\n\nstderr:\nError response from daemon: No such image: {name}\n\n"
-        )
-    return 0
-
-
-def _image_build(session: Session, item: dict[str, Any], folder: str) -> int:
-    tag = session.flags.value("tag")
-    context = tree.host_path(session.call.base, os.path.join(session.call.cwd, folder))
-    if not (context / "Dockerfile").is_file() or not tag:
-        return 0  # recordings/minikube/image_build_no_dockerfile.json
-    session.call.pause(5)
-    _put_image(session, item, engine.full_tag(tag), 250_000_000)
-    session.call.out(f"Successfully built {engine.image_id(tag)[7:19]}\nSuccessfully tagged {tag}\n")
-    return 0
+        raise minikube_image.absent_profile(session)
+    return minikube_image.image(session)
 
 
 # --- through minikube into the node

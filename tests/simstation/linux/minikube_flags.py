@@ -65,6 +65,7 @@ VALUED = [
     "cert-expiration",
     "length",
     "tag",
+    "build-opt",
 ]
 SWITCHES = [
     "interactive",
@@ -113,7 +114,7 @@ SHORT = {
     "t": "tag",
     "v": "v",
 }
-REPEATED = ("addons", "extra-config", "insecure-registry", "docker-env", "docker-opt", "registry-mirror", "ports")
+REPEATED = ("addons", "build-opt", "extra-config", "insecure-registry", "docker-env", "docker-opt", "registry-mirror", "ports")
 DRIVERS = ("docker", "kvm2", "qemu2", "qemu", "none", "podman", "ssh", "virtualbox", "vmware")
 RUNTIMES = ("", "docker", "cri-o", "crio", "containerd")
 COMPONENTS = ("apiserver", "controller-manager", "scheduler", "etcd", "kubeadm", "kubelet", "kube-proxy")
