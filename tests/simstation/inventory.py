@@ -27,6 +27,7 @@ INSTALLER_VARIABLES = {
     "wsl_msi": ("wsl_installer", "wsl_installer_sha256"),
     "distribution": ("wsl_rootfs", "wsl_rootfs_sha256"),
     "docker_desktop": ("docker_desktop_installer", "docker_desktop_installer_sha256"),
+    "nvidia_driver": ("nvidia_driver_installer", "nvidia_driver_installer_sha256"),
     "minikube": ("minikube_installer", "minikube_installer_sha256"),
 }
 

@@ -15,6 +15,7 @@ from .docker import docker
 from .windows import (
     docker_stopped,
     drifted,
+    driver_to_install,
     driver_too_old,
     factory_fresh,
     linux_driver_in_distro,
@@ -30,6 +31,7 @@ SCENARIOS: dict[str, Callable[[State], None]] = {
     "healthy": unchanged,
     "drifted": drifted,
     "driver_too_old": driver_too_old,
+    "driver_to_install": driver_to_install,
     "linux_driver_in_distro": linux_driver_in_distro,
     # The Windows side of the next five is healthy; docker() and cluster() make the difference.
     "addon_never_applied": unchanged,

@@ -48,6 +48,14 @@ def driver_too_old(state: State) -> None:
         gpu["cuda_version"] = "11.4"
 
 
+def driver_to_install(state: State) -> None:
+    """The same, with NVIDIA's package for a current driver on the disk."""
+    driver_too_old(state)
+    path = "C:\\Installers\\591.59-notebook-win10-win11-64bit-international-dch-whql.exe"
+    state["installers"][path] = {"kind": "nvidia_driver", "version": "591.59"}
+    replace_file(state, path, b"SIMULATED nvidia_driver 591.59\n", state["windows"]["files"][WSLCONFIG_PATH]["written"])
+
+
 def linux_driver_in_distro(state: State) -> None:
     """A Linux display driver inside the distro shadows what WSL provides (facts/nvidia.md)."""
     distro = state["wsl"]["distros"][DISTRIBUTION]

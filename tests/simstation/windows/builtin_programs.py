@@ -9,8 +9,8 @@ import ntpath
 import threading
 from typing import Any
 
-from . import files, session
-from .programs import PROGRAMS, SYSTEM32, Completed, Invocation, always, crlf, installer_at
+from . import files, registry, session
+from .programs import INSTALLERS, PROGRAMS, SYSTEM32, Completed, Invocation, always, crlf, installer_at
 
 State = dict[str, Any]
 
@@ -32,7 +32,7 @@ def wsl_exe(call: Invocation) -> Completed:
 
 
 def has_gpu_driver(state: State) -> bool:
-    return bool(state["windows"]["gpus"])
+    return any(gpu["driver_version"] for gpu in state["windows"]["gpus"])
 
 
 def nvidia_smi(call: Invocation) -> Completed:
@@ -109,6 +109,46 @@ def hostname_exe(call: Invocation) -> Completed:
     return Completed(0, crlf(call.state["windows"]["computer_name"] + "\n")) if not call.arguments else call.refuse()
 
 
+SILENT_DRIVER = {"-s", "-noreboot", "-noeula"}
+SECONDS_TO_INSTALL_DRIVER = 200
+
+
+def driver_installer(call: Invocation) -> Completed:
+    """NVIDIA's package, with the flags that unattended scripts in public repositories give it; what its exit codes mean is not documented.
+
+    `outcome` of the document's installer: `restart` (in force after the next start), `nothing` (reports success all the same).
+    """
+    if not set(call.arguments) <= SILENT_DRIVER:
+        return call.refuse()
+    if "-s" not in call.arguments and not call.interactive:
+        return call.hang()
+    installer = installer_at(call.state, call.path)
+    if installer is None:
+        return call.refuse()
+    call.station.pause(SECONDS_TO_INSTALL_DRIVER)
+    outcome = installer.get("outcome")
+    with call.station.changed() as state:
+        if outcome == "restart":
+            state["windows"]["registry"].setdefault(registry.SESSION_MANAGER, {})["PendingFileRenameOperations"] = ["\\??\\C:\\Windows\\Temp\\nv", ""]
+        for gpu in state["windows"]["gpus"] if outcome != "nothing" else ():
+            gpu["driver_after_restart" if outcome == "restart" else "driver_version"] = installer["version"]
+    return Completed(1 if outcome == "restart" else 0)
+
+
+def schtasks_exe(call: Invocation) -> Completed:
+    """`schtasks /delete /tn NAME /f`."""
+    words = call.arguments
+    if len(words) != 4 or [word.lower() for word in (words[0], words[1], words[3])] != ["/delete", "/tn", "/f"]:
+        return call.refuse()
+    name = words[2].lstrip("\\")
+    if name not in call.state["windows"].get("scheduled_tasks", {}):
+        return Completed(1, b"", crlf("ERROR: The system cannot find the file specified.\n"))
+    with call.station.changed() as state:
+        del state["windows"]["scheduled_tasks"][name]
+    files.remove(call.station, f"C:\\Windows\\System32\\Tasks\\{name}")
+    return Completed(0, crlf(f'SUCCESS: The scheduled task "{name}" was successfully deleted.\n'))
+
+
 def shutdown_exe(call: Invocation) -> Completed:
     """`shutdown /r /t N /c text`: the reboot is simulated."""
     words = [word.lower() for word in call.arguments]
@@ -155,4 +195,6 @@ PROGRAMS[WSL_FOLDER + "wsl.exe"] = (has_wsl_package, wsl_exe)
 PROGRAMS[SYSTEM32 + "nvidia-smi.exe"] = (has_gpu_driver, nvidia_smi)
 PROGRAMS[SYSTEM32 + "hostname.exe"] = (always, hostname_exe)
 PROGRAMS[SYSTEM32 + "shutdown.exe"] = (always, shutdown_exe)
+PROGRAMS[SYSTEM32 + "schtasks.exe"] = (always, schtasks_exe)
+INSTALLERS["nvidia_driver"] = driver_installer
 PROGRAMS[SYSTEM32 + "msiexec.exe"] = (always, msiexec_exe)

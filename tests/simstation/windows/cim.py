@@ -139,7 +139,7 @@ def computer_system(state: State) -> list[Row]:
 def console_user(state: State) -> str | None:
     """DOMAIN\\user of the session at the console; null when nobody is logged on there."""
     for session in state["windows"]["sessions"]:
-        if session["state"] == "Active":
+        if session["state"] == "Active" and session.get("place", "Console") == "Console":
             return f"{state['windows']['computer_name']}\\{session['user']}"
     return None
 
@@ -167,16 +167,19 @@ def processor(state: State) -> list[Row]:
 def video_controller(state: State) -> list[Row]:
     rows = []
     for index, gpu in enumerate(state["windows"]["gpus"]):
+        # Without NVIDIA's driver the one of Windows serves the GPU, under its own name.
+        driver = gpu["driver_version"]
+        name = gpu["name"] if driver else "Microsoft Basic Display Adapter"
         rows.append(
             {
                 "DeviceID": f"VideoController{index + 1}",
-                "Name": gpu["name"],
-                "Caption": gpu["name"],
-                "Description": gpu["name"],
+                "Name": name,
+                "Caption": name,
+                "Description": name,
                 "VideoProcessor": gpu["name"],
-                "AdapterCompatibility": "NVIDIA",
+                "AdapterCompatibility": "NVIDIA" if driver else "(Standard display types)",
                 "AdapterRAM": 4293918720,
-                "DriverVersion": windows_driver_version(gpu["driver_version"]),
+                "DriverVersion": windows_driver_version(driver) if driver else "10.0.26100.1",
                 "PNPDeviceID": "PCI\\VEN_10DE&DEV_28A1&SUBSYS_00000000&REV_A1\\4&0&0&0008",
                 "Status": "OK",
                 "ConfigManagerErrorCode": 0,

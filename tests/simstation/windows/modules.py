@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..station import Station
-from . import module_bodies
+from . import module_bodies, updates
 from .module_bodies import Failed, Task
 
 Args = dict[str, Any]
@@ -84,6 +84,15 @@ SPECS: dict[str, dict[str, Option]] = {
         "state": Option(default="present", choices=("present",)),
     },
     "win_powershell": {"script": Option(required=True), "parameters": Option("dict")},
+    # Options that narrow the search further are not imitated.
+    "win_updates": {
+        "category_names": Option("list", ("CriticalUpdates", "SecurityUpdates", "UpdateRollups")),
+        "state": Option(default="installed", choices=("installed", "searched", "downloaded")),
+        "reboot": Option("bool", False),
+        "reboot_timeout": Option("int", 1200),
+        "_operation": Option(default="start", choices=("start", "cancel", "poll")),
+        "_operation_options": Option("dict"),
+    },
     "async_status": {"jid": Option(required=True), "mode": Option(default="status", choices=("status", "cleanup")), "_async_dir": Option(required=True)},
 }
 
@@ -97,6 +106,7 @@ BODIES: dict[str, Callable[[Task], Args]] = {
     "win_reg_stat": module_bodies.reg_stat,
     "win_regedit": module_bodies.regedit,
     "win_powershell": module_bodies.powershell,
+    "win_updates": lambda task: updates.operate(task.station, task.args, task.check_mode),
     "async_status": module_bodies.async_status,
 }
 

@@ -64,7 +64,7 @@ Program = Callable[[Invocation], Completed]
 # On every Windows, but not imitated: asking for one of them must not be answered with "not there".
 NOT_IMITATED_NAMES = (
     "bcdedit.exe certutil.exe cmd.exe cscript.exe curl.exe dism.exe dsregcmd.exe fsutil.exe gpresult.exe icacls.exe ipconfig.exe netsh.exe powercfg.exe "
-    "powershell.exe pnputil.exe query.exe quser.exe qwinsta.exe reg.exe robocopy.exe sc.exe schtasks.exe sfc.exe systeminfo.exe takeown.exe tar.exe "
+    "powershell.exe pnputil.exe query.exe quser.exe qwinsta.exe reg.exe robocopy.exe sc.exe sfc.exe systeminfo.exe takeown.exe tar.exe "
     "taskkill.exe tasklist.exe whoami.exe winget.exe wmic.exe wscript.exe wslconfig.exe"
 )
 NOT_IMITATED = frozenset(NOT_IMITATED_NAMES.split())

@@ -27,6 +27,9 @@ UNINSTALL = "Software\\Microsoft\\Windows\\CurrentVersion\\Uninstall"
 DOCKER_FOLDER = "C:\\Program Files\\Docker\\Docker"
 CBS_REBOOT_PENDING = CURRENT_VERSION + "\\Component Based Servicing\\RebootPending"
 WINDOWS_UPDATE_REBOOT = CURRENT_VERSION + "\\WindowsUpdate\\Auto Update\\RebootRequired"
+# The scheduled tasks of the root folder, by name; `windows.scheduled_tasks` of the document lists them.
+TASKS = NT_CURRENT_VERSION + "\\Schedule\\TaskCache\\Tree"
+VOLATILE = "Volatile Environment"
 SESSION_MANAGER = "HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Session Manager"
 
 # Subtrees of Windows' own keys whose content the station knows.
@@ -34,6 +37,7 @@ KNOWN_OF_WINDOWS = (
     NT_CURRENT_VERSION,
     NT_CURRENT_VERSION + "\\Winlogon",
     NT_CURRENT_VERSION + "\\ProfileList",
+    TASKS,
     CURRENT_VERSION + "\\Lxss",
     CURRENT_VERSION + "\\Uninstall",
     CURRENT_VERSION + "\\Component Based Servicing\\RebootPending",
@@ -56,6 +60,7 @@ KNOWN_OF_WINDOWS = (
     "HKCU:\\" + LXSS,
     "HKCU:\\" + UNINSTALL,
     "HKCU:\\Software\\Policies",
+    "HKCU:\\" + VOLATILE,
 )
 EXACT_ONLY = {NT_CURRENT_VERSION.casefold(), SESSION_MANAGER.casefold()}
 
@@ -201,6 +206,8 @@ def derived(state: State) -> dict[str, Values]:
     if any(held in ("EnablePending", "DisablePending") for held in state["windows"]["features"].values()):
         keys[CBS_REBOOT_PENDING] = {}
     keys.update(_uninstall_of_driver(state))
+    keys.update({f"{TASKS}\\{name}": {} for name in ("Microsoft", *state["windows"].get("scheduled_tasks", {}))})
+    keys.update(_desktop_sessions(state))
     keys.update(_wsl_package(state))
     keys.update(_docker_desktop(state))
     for user in state["windows"]["users"]:
@@ -243,8 +250,18 @@ def _computer_name(state: State) -> dict[str, Values]:
     return {base + "ActiveComputerName": dict(values), base + "ComputerName": dict(values)}
 
 
+def _desktop_sessions(state: State) -> dict[str, Values]:
+    """A key per desktop session in its user's hive (VirtualBox VBoxTray.cpp, GetVolatileEnvironmentKey); in other hives than those of `users` nothing."""
+    keys: dict[str, Values] = {}
+    for session in state["windows"]["sessions"]:
+        account = state["windows"]["users"][session["user"]]
+        place = {"SESSIONNAME": session.get("place", "Console"), "CLIENTNAME": ""}
+        keys[f"HKU:\\{account['sid']}\\{VOLATILE}\\{session['id']}"] = place
+    return keys
+
+
 def _uninstall_of_driver(state: State) -> dict[str, Values]:
-    if not state["windows"]["gpus"]:
+    if not state["windows"]["gpus"] or not state["windows"]["gpus"][0]["driver_version"]:
         return {}
     version = state["windows"]["gpus"][0]["driver_version"]
     key = f"HKLM:\\{UNINSTALL}\\{{B2FE1952-0186-46C3-BAEC-A80AA35AC5B8}}_Display.Driver"

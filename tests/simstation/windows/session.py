@@ -103,6 +103,8 @@ def reboot(station: Station) -> None:
         needs_hypervisor = windows["features"].get("VirtualMachinePlatform") == "Enabled"
         windows["hypervisor_present"] = needs_hypervisor and windows["virtualization_firmware_enabled"]
         settle_registry(windows["registry"])
+        for gpu in windows["gpus"]:
+            gpu["driver_version"] = gpu.pop("driver_after_restart", gpu["driver_version"])
         windows["sessions"] = []
         windows["boots"] += 1
         windows["boot_time"] = timestamp(station.now())
