@@ -18,7 +18,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._wait import De
 from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig_keys import WSLCONFIG
 from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig_plan import Host, inspected, stopping
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._controller import this_controller
-from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import Arguments, WindowsAction, ask_named
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import CATALOGUE, Arguments, WindowsAction, ask_named
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation
 
 
@@ -73,7 +73,7 @@ class ActionModule(WindowsAction):
         facts = {
             "windows": windows.as_dict(),
             "user": user.as_dict(),
-            "controller": {"inside_wsl": this_controller().is_inside(user.computer, wsl.vm_started)},
+            "controller": _controller(user.computer, wsl.vm_started),
             "nvidia_driver": driver.as_dict(),
             "wsl": wsl.as_dict(),
             "wslconfig": _wslconfig(seen["wslconfig"], wsl.wslconfig_path),
@@ -81,6 +81,13 @@ class ActionModule(WindowsAction):
         }
         told = result(layers, changed=False, check_mode=self.check_mode, read_only=True, workstation=facts)
         return {**told, "ansible_facts": {"workstation_user": user.wanted}}
+
+
+def _controller(computer_name: str, vm_started: str) -> dict[str, t.Any]:
+    """Whether a restart of this Windows would end the run, and what to say then."""
+    inside = this_controller().is_inside(computer_name, vm_started)
+    finding = CATALOGUE["WIN-010"].finding(f"the controller lives in the WSL of {computer_name}") if inside else None
+    return {"inside_wsl": inside, "restart": finding.as_dict() if finding else None}
 
 
 def _with_wslconfig(layer: Layer, answer: Answer, host: Host) -> Layer:

@@ -211,13 +211,4 @@ ENTRIES: t.Tuple[Entry, ...] = (
         "it stopped.",
         reference="https://learn.microsoft.com/windows-server/administration/windows-commands/shutdown",
     ),
-    Entry(
-        code="WIN-011",
-        layer="windows",
-        status="needs_consent",
-        cause="Updates of Windows are pending: {titles}.",
-        remedy="Put the word 'windows_update' into workstation_allow (and 'reboot', if Windows may be restarted for them), or leave "
-        "windows_host_update_categories empty.",
-        reference="https://docs.ansible.com/ansible/latest/collections/ansible/windows/win_updates_module.html",
-    ),
 )

@@ -137,10 +137,12 @@ workstation:
         workstation_user: dev
         is_workstation_user: true
     controller:
-      description: Whether this run's controller lives in the WSL of this very workstation, so that stopping WSL or Windows would end the run.
+      description: >-
+        Whether this run's controller lives in the WSL of this very workstation, so that stopping WSL or Windows would end the run; C(restart) is then the
+        finding that says what to type instead.
       returned: always
       type: dict
-      sample: {inside_wsl: false}
+      sample: {inside_wsl: false, restart: null}
     nvidia_driver:
       description: GPUs and driver; C(source) says whether nvidia-smi or the display adapter told.
       returned: always
