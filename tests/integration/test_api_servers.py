@@ -156,10 +156,8 @@ def test_fields_of_another_manager_are_not_taken(ours: ApiServer) -> None:
     ours.gpus(1, 1)
     run(kube)
     path = f"/apis/apps/v1/namespaces/{OWN[1]}/daemonsets/{OWN[0]}"
-    image = {"spec": {"template": {"spec": {"containers": [{"name": "nvidia-device-plugin-ctr", "image": "local/k8s-device-plugin:v1"}]}}}}
-    applied = {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": OWN[0]}, **image}
-    query = [("fieldManager", "somebody"), ("force", "true")]
-    kube._request("take", "patch", path, body=applied, content_type="application/apply-patch+yaml", query_params=query)
+    label = {"metadata": {"labels": {"app.kubernetes.io/name": "theirs"}}}
+    kube._request("take", "patch", path, body=label, content_type="application/merge-patch+json", query_params=[("fieldManager", "somebody")])
     answer = run(kube)
     assert (codes(answer), answer["changed"]) == (["PLUGIN-API-007"], False)
     assert "somebody" in answer["layers"][0]["findings"][0]["symptom"]
