@@ -94,6 +94,10 @@ def serve(*scenarios: str, hosts: int | None = None, options: t.Sequence[str] = 
     command = [sys.executable, "-m", "tests.simstation", "serve", "--inventory-out", str(inventory), "--wire-log", str(wire_log), *options]
     command += [word for scenario in scenarios for word in ("--scenario", scenario)]
     command += ["--hosts", str(hosts)] if hosts else []
+    # With SIMSTATION_LOCALE=es-ES everything that uses stations speaks to a Windows in that language.
+    command += ["--locale", os.environ["SIMSTATION_LOCALE"]] if os.environ.get("SIMSTATION_LOCALE") else []
+    # With SIMSTATION_POWERSHELL=/path/to/pwsh everything that uses stations runs the product's PowerShell for real.
+    command += ["--powershell", os.environ["SIMSTATION_POWERSHELL"]] if os.environ.get("SIMSTATION_POWERSHELL") else []
     with (directory / "station.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=REPOSITORY, env=environment(), stdout=log, stderr=subprocess.STDOUT)
     try:

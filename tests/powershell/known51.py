@@ -109,21 +109,23 @@ TYPES: dict[str, set[str]] = {
     "Threading.Tasks.Task[]": set(),
 }
 
+_AUTOMATIC = """
+_ args consolefilename error event eventargs eventsubscriber executioncontext false foreach home host input lastexitcode matches myinvocation
+nestedpromptlevel pid profile psboundparameters pscmdlet pscommandpath psculture psdebugcontext pshome psitem psscriptroot pssenderinfo psuiculture
+psversiontable pwd sender shellid stacktrace switch this true
+"""
 # about_Automatic_Variables: assigning one of them is a mistake (PSAvoidAssignmentToAutomaticVariable).
-AUTOMATIC = set(
-    "_ args consolefilename error event eventargs eventsubscriber executioncontext false foreach home host input lastexitcode matches myinvocation nestedpromptlevel "
-    "pid profile psboundparameters pscmdlet pscommandpath psculture psdebugcontext pshome psitem psscriptroot pssenderinfo psuiculture psversiontable "
-    "pwd sender shellid stacktrace switch this true".split()
-)
+AUTOMATIC = set(_AUTOMATIC.split())
 PREFERENCES = {"erroractionpreference", "progresspreference", "verbosepreference", "confirmpreference", "whatifpreference"}
 
+_VERBS = """
+Add Approve Assert Backup Block Checkpoint Clear Close Compare Complete Compress Confirm Connect Convert ConvertFrom ConvertTo Copy Debug Deny Disable
+Disconnect Dismount Edit Enable Enter Exit Expand Export Find Format Get Grant Group Hide Import Initialize Install Invoke Join Limit Lock Measure Merge
+Mount Move New Open Optimize Out Ping Pop Protect Publish Push Read Receive Redo Register Remove Rename Repair Request Reset Resize Resolve Restart Restore
+Resume Revoke Save Search Select Send Set Show Skip Split Start Step Stop Submit Suspend Switch Sync Test Trace Unblock Undo Uninstall Unlock Unprotect
+Unpublish Unregister Update Use Wait Watch Write
+"""
 # Get-Verb of Windows PowerShell 5.1.
-APPROVED_VERBS = set(
-    "Add Approve Assert Backup Block Checkpoint Clear Close Compare Complete Compress Confirm Connect Convert ConvertFrom ConvertTo Copy Debug Deny Disable "
-    "Disconnect Dismount Edit Enable Enter Exit Expand Export Find Format Get Grant Group Hide Import Initialize Install Invoke Join Limit Lock Measure Merge Mount "
-    "Move New Open Optimize Out Ping Pop Protect Publish Push Read Receive Redo Register Remove Rename Repair Request Reset Resize Resolve Restart Restore Resume "
-    "Revoke Save Search Select Send Set Show Skip Split Start Step Stop Submit Suspend Switch Sync Test Trace Unblock Undo Uninstall Unlock Unprotect Unpublish "
-    "Unregister Update Use Wait Watch Write".split()
-)
+APPROVED_VERBS = set(_VERBS.split())
 # PSUseShouldProcessForStateChangingFunctions.
 STATE_CHANGING_VERBS = {"New", "Set", "Remove", "Start", "Stop", "Restart", "Reset", "Update"}

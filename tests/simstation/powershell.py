@@ -75,7 +75,7 @@ def encoded_script(words: list[str]) -> str | None:
 def meaning(caller: Caller, script: str) -> Meaning:
     known = script_hashes.identify(script)
     if known == script_hashes.BOOTSTRAP:
-        return run_language
+        return run_language if "powershell" not in caller.station.transient else lambda caller, call: run_for_real(caller, script, call)
     if known == "bootstrap_wrapper.ps1":
         return run_frame
     adhoc = adhoc_scripts.find(script)
@@ -93,6 +93,13 @@ def run_language(caller: Caller, call: Call) -> int:
         return 0
     call.write(reply_line(caller.station, caller.user, call.stdin.decode("ascii")).encode() + b"\r\n")
     return 0
+
+
+def run_for_real(caller: Caller, bootstrap: str, call: Call) -> int:
+    """`--powershell`: nothing of the language is imitated."""
+    from tests.simstation.windows import real_powershell
+
+    return real_powershell.run(caller.station, caller.user, bootstrap, call)
 
 
 def reply_line(station: Station, user: str, text: str) -> str:
