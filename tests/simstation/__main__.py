@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -46,6 +47,14 @@ def parser() -> argparse.ArgumentParser:
     return main_parser
 
 
+def program(name: str) -> str:
+    """The full path of a program that can be started."""
+    found = shutil.which(name)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{name} is no program that can be started")
+    return str(Path(found).resolve())
+
+
 def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
     add = serve_parser.add_argument
     add("--scenario", action="append", required=True, metavar="NAME", help="one host per scenario; repeat for more")
@@ -66,6 +75,7 @@ def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
     add("--allow-unencrypted", action="store_true", help="take plain SOAP over http, which Basic needs there")
     add("--carrier", choices=sorted(inventory.CONNECTIONS), default="winrm", help="the Windows connection that the inventory names (default %(default)s)")
     add("--ssh-shell", choices=("cmd", "powershell"), default="cmd", help="the default shell of the stations' SSH server (default %(default)s)")
+    add("--powershell", type=program, metavar="PATH", help="a PowerShell 7 that runs the language for real, on a Windows look-alike")
     add("--allow", default="", metavar="WORDS", help="consents written into the inventory as workstation_allow, for example reboot,wsl_shutdown")
 
 
@@ -91,6 +101,7 @@ def serve(options: argparse.Namespace) -> int:
         max_shells=options.max_shells,
         troubles=parse(json.loads(options.troubles.read_text(encoding="utf-8"))) if options.troubles else (),
         carrier=options.carrier,
+        powershell=options.powershell,
         ssh_shell=options.ssh_shell,
         allow=[word for word in options.allow.split(",") if word],
     )

@@ -54,6 +54,7 @@ class Wishes:
     troubles: Sequence[Rule] = ()
     allow: Sequence[str] = ()
     carrier: str = "winrm"
+    powershell: str | None = None
     ssh_shell: str = "cmd"
 
 
@@ -140,7 +141,10 @@ class Simulation:
         root.mkdir(parents=True, exist_ok=True)
         kept = root / STATE_FILE
         state = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else scenarios.document(name, scenario)
-        return Station(name, state, root, time_scale=self.wishes.time_scale, error_log=self.wishes.error_log)
+        station = Station(name, state, root, time_scale=self.wishes.time_scale, error_log=self.wishes.error_log)
+        if self.wishes.powershell is not None:
+            station.transient["powershell"] = self.wishes.powershell
+        return station
 
     def _server(self, station: Station) -> WsmanServer:
         self._launchers[station.name] = CommandShell(station, self.wishes.powershell_seconds)
