@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_compatibility import entry, told
 from ansible_collections.gpudev.workstation.plugins.module_utils._compatibility import COMPONENTS, GOOD, Row, judged
-from ansible_collections.gpudev.workstation.plugins.module_utils._layers import GOES_ON, Layer
+from ansible_collections.gpudev.workstation.plugins.module_utils._layers import DRIFT, GOES_ON, Layer
 
 # component -> where the facts of its layer show it; the first path that leads somewhere counts
 PATHS: t.Mapping[str, tuple[str, ...]] = {
@@ -42,8 +42,8 @@ _CUDA_IMAGE = re.compile(r"(?:^|/)cuda:(\d+(?:\.\d+)*)")
 
 
 def versions_seen(layers: t.Iterable[Layer]) -> dict[str, str]:
-    """The release of each component that a layer which goes on shows; others are left out."""
-    facts = {layer.layer: layer.facts for layer in layers if layer.status in GOES_ON}
+    """The release of each component that a layer which goes on shows; others are left out, and so is what this run would replace (check mode)."""
+    facts = {layer.layer: layer.facts for layer in layers if layer.status in GOES_ON and layer.status != DRIFT}
     found = {name: _first(facts.get(COMPONENTS[name], {}), paths) for name, paths in PATHS.items()}
     found["compute_capability"] = _oldest_generation(facts.get("nvidia_driver", {}).get("gpus") or [])
     found.update(_docker(facts.get("docker", {})))

@@ -62,3 +62,9 @@ def test_what_was_only_reported_warns_and_goes_on() -> None:
     judged = gated([layer("docker", desktop_version="4.54.0")], [])
     assert (judged[0].status, judged[0].findings[0].severity) == ("ok", "warning")
     assert gated(judged, []) == judged, "a second look adds nothing"
+
+
+def test_what_this_run_would_replace_is_not_judged_as_it_is() -> None:
+    old = {"driver_version": "471.96", "gpus": []}
+    assert [layer.status for layer in gated([Layer("nvidia_driver", "ok", "", old)], ())] == ["unsupported"]
+    assert [layer.status for layer in gated([Layer("nvidia_driver", "drift", "", old)], ())] == ["drift"]
