@@ -7,7 +7,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.gpudev.workstation.plugins.module_utils import _docker_desktop, _docker_desktop_plan, _windows_driver, _windows_user, _wsl
+from ansible_collections.gpudev.workstation.plugins.module_utils import (
+    _docker_desktop,
+    _docker_desktop_plan,
+    _leftover_tasks,
+    _windows_driver,
+    _windows_user,
+    _wsl,
+)
 from ansible_collections.gpudev.workstation.plugins.module_utils._docker_desktop import CATALOGUE, DockerDesktop
 from ansible_collections.gpudev.workstation.plugins.module_utils._docker_desktop_plan import (
     DOCKER_RESTART,
@@ -150,6 +157,16 @@ class ActionModule(WindowsAction):
         answers, seen = ask_named(station, _docker_desktop.questions(), steps)
         return answers, _docker_desktop.docker_desktop(seen)
 
+    def _do_in_session(self, station: Workstation, step: Item) -> tuple[Answer, DockerDesktop]:
+        """A step on the user's desktop; what earlier ones left behind there is cleared away."""
+        (answer,), seen = ask_named(station, {**_docker_desktop.questions(), **_leftover_tasks.questions()}, [step])
+        names = _leftover_tasks.ours(seen)
+        old = _leftover_tasks.left_over(names, station.ask(_leftover_tasks.age_questions(names))) if names else []
+        if old:
+            self.progress(f"Docker Desktop: scheduled tasks of runs that were killed are removed: {', '.join(old)}")
+            station.ask(_leftover_tasks.removals(old))
+        return answer, _docker_desktop.docker_desktop(seen)
+
     def _install(self, station: Workstation, arguments: Arguments, wanted: Wanted, found: DockerDesktop) -> DockerDesktop:
         installer = Installer(self, wanted.installer, arguments["installer_sha256"], CATALOGUE, CODES)
         try:
@@ -178,7 +195,7 @@ class ActionModule(WindowsAction):
     def _stop(self, station: Workstation, found: DockerDesktop) -> DockerDesktop:
         if older(found.version, _docker_desktop_plan.FIRST_WITH_COMMAND):
             raise _stopped("it has to be stopped by hand", "DESKTOP-014", f"Docker Desktop {found.version} runs", found, version=found.version)
-        (answer,), after = self._do(station, _docker_desktop_plan.stop_command(found))
+        answer, after = self._do_in_session(station, _docker_desktop_plan.stop_command(found))
         self._require_session(answer, after, _docker_desktop_plan.SECONDS_TO_STOP)
         if after.processes and all(inner.native().ok for inner in answer.in_session()):
             after = self._until_it_is_gone(station)
@@ -194,7 +211,7 @@ class ActionModule(WindowsAction):
                 return self._until_it_answers(station, "the engine of Docker Desktop, which is starting already", patience)
             except DeadlinePassed as late:
                 found = self._stop_what_does_not_answer(station, wanted, late)
-        (answer,), after = self._do(station, _docker_desktop_plan.start_command(found))
+        answer, after = self._do_in_session(station, _docker_desktop_plan.start_command(found))
         self._require_session(answer, after, _docker_desktop_plan.SECONDS_TO_LAUNCH)
         try:
             return after if after.running else self._until_it_answers(station, "the engine of Docker Desktop", seconds)

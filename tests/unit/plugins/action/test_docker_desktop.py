@@ -321,3 +321,17 @@ def test_an_installer_from_an_address_is_fetched_first() -> None:
     told = run_action(ActionModule, FakeConnection(windows), arguments, modules=answer)
     assert told["layers"][0]["status"] == "changed", told
     assert called == ["win_file", "win_get_url", "win_stat", "win_file"]
+
+
+def test_tasks_that_killed_runs_left_behind_are_removed_when_they_are_old() -> None:
+    windows = healthy()
+    windows.docker_runs(False)
+    old, young, foreign = f"gpudev-{'a' * 32}", f"gpudev-{'b' * 32}", "gpudev-of-somebody"
+    tree = "HKLM:\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache\\Tree"
+    for name, written in ((old, "2026-11-21T04:59:00.0000000Z"), (young, "2026-11-21T05:30:00.0000000Z"), (foreign, "2026-11-01T06:00:00.0000000Z")):
+        windows.registry[f"{tree}\\{name}"] = {}
+        windows.files[f"C:\\Windows\\System32\\Tasks\\{name}"] = (b"<Task/>", written)
+    windows.programs["C:\\Windows\\System32\\schtasks.exe"] = lambda _arguments: ran()
+    assert run_action(ActionModule, FakeConnection(windows), UBUNTU)["changed"] is True
+    removed = [command for command in windows.commands if "schtasks" in command]
+    assert removed == [f"C:\\Windows\\System32\\schtasks.exe /delete /tn {old} /f"]
