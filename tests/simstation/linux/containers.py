@@ -374,11 +374,11 @@ def _node_text(call: Call, name: str, item: dict[str, Any], command: list[str]) 
         return daemon_json(call, item)
     if program == "grep" and arguments[-2:] == ["cgroupDriver", "/var/lib/kubelet/config.yaml"]:
         # recordings/minikube/force_systemd_node.json: the kubelet's driver is the node's docker's.
-        return f"cgroupDriver: {desktop.engine(call.station)['cgroup_driver']}\n" if item["bootstrapped"] else ""
+        return f"cgroupDriver: {_cgroup_driver(call, item)}\n" if item["bootstrapped"] else ""
     if program == "journalctl" and arguments[:2] == ["-u", "kubelet"]:
         return kubelet_journal(name, item)
     if program == "docker" and arguments[:1] == ["info"] and "{{.CgroupDriver}}" in arguments:
-        return "cgroupfs\n"
+        return f"{_cgroup_driver(call, item)}\n"
     return call.unknown(f"in the node: {' '.join(command)}")
 
 
@@ -390,9 +390,13 @@ def kubelet_journal(name: str, item: dict[str, Any]) -> str:
     return "-- No entries --\n"
 
 
+def _cgroup_driver(call: Call, item: dict[str, Any]) -> str:
+    return str(item.get("cgroup_driver") or desktop.engine(call.station)["cgroup_driver"])
+
+
 def daemon_json(call: Call, item: dict[str, Any]) -> str:
     """recordings/minikube/node_daemon.json"""
-    data = {**NODE_DAEMON, "exec-opts": [NODE_DAEMON["exec-opts"][0].format(desktop.engine(call.station)["cgroup_driver"])]}
+    data = {**NODE_DAEMON, "exec-opts": [NODE_DAEMON["exec-opts"][0].format(_cgroup_driver(call, item))]}
     return json.dumps({**data, **(NVIDIA_RUNTIME if item.get("gpus") else {})}, separators=(",", ":"))
 
 

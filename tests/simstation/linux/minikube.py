@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..distro import tree
 from ..station import Station
-from . import clusters, containers, desktop, kubectl, minikube_flags, minikube_image, minikube_node, minikube_status
+from . import clusters, containers, desktop, kubectl, minikube_flags, minikube_image, minikube_node, minikube_pause, minikube_status
 from .minikube_files import KUBERNETES, NODE_IP, VERSION, Home, Kubeconfig, new_config
 from .minikube_flags import Flags
 from .minikube_output import Exit, Output
-from .minikube_start import DEFAULT_CLASS, PLUGIN, PLUGIN_IMAGE, STORAGE, Start
+from .minikube_start import DEFAULT_CLASS, METRICS, PLUGIN, PLUGIN_IMAGE, STORAGE, Start
 
 if TYPE_CHECKING:
     from ..distro.programs import Call
@@ -70,6 +70,7 @@ DEPRECATED = (
     "release. "
     "Please use the nvidia-device-plugin addon instead. For more details, visit: https://github.com/kubernetes/minikube/issues/19114.\n"
 )
+PAUSED = "Can't enable addon on a paused cluster, please unpause the cluster first."
 THIRD_PARTY = (
     "! nvidia-device-plugin is a 3rd party addon and is not maintained or verified by minikube maintainers, enable at your own risk.\n"
     "! nvidia-device-plugin does not currently have an associated maintainer.\n"
@@ -274,7 +275,7 @@ def _addons_list(session: Session) -> int:
         session.call.unknown("addons list as a table")
     rows: dict[str, dict[str, str]] = {}
     for addon in ADDONS:
-        enabled = (config or {}).get("Addons", {}).get(addon, False)
+        enabled = ((config or {}).get("Addons") or {}).get(addon, False)
         rows[addon] = {"Profile": session.name, "Status": "enabled" if enabled else "disabled"} if config else {}
     session.call.out(json.dumps(rows, separators=(",", ":")) + "\n" * bool(config is None))
     return 0
@@ -286,23 +287,27 @@ def _addons_change(session: Session, action: str, name: str) -> int:
     error = minikube_status.host_error(call, session.name, "<no value>")
     if error and action == "enable":
         raise out.fail("MK_ADDON_ENABLE_PAUSED", 11, f"enabled failed: get state: {error}", box="addons")
+    item = session.item()
+    if action == "enable" and item is not None and item["apiserver"] == minikube_node.PAUSED:
+        call.out(f"* {PAUSED}\n\n\n\n")
+        raise out.fail("MK_ADDON_ENABLE_PAUSED", 11, f"enabled failed: {PAUSED}", box="addons")
     if name not in ADDONS:
         call.out("\n\n")
         raise out.fail("MK_ADDON_ENABLE", 10, f"{action} failed: run callbacks: {name} is not a valid addon", box="addons")
     if name == "nvidia-gpu-device-plugin":
         call.out(DEPRECATED)
         name = PLUGIN
-    if name not in (PLUGIN, STORAGE, DEFAULT_CLASS):
+    if name not in (PLUGIN, STORAGE, DEFAULT_CLASS, METRICS):
         call.unknown(f"the addon {name}")
     images = dict(item.split("=", 1) for item in session.flags.many("images"))
     if images:
         config["CustomAddonImages"] = {**(config["CustomAddonImages"] or {}), **images}
-    config["Addons"][name] = action == "enable"
+    config["Addons"] = {**(config["Addons"] or {}), name: action == "enable"}
     if action == "enable" and name == PLUGIN:
         _tell_enabled(session, config)
     cluster = clusters.existing(call.station, session.name)
-    if session.running() and cluster is not None and name == PLUGIN:
-        image = (config["CustomAddonImages"] or {}).get("NvidiaDevicePlugin")
+    if session.running() and cluster is not None and name in (PLUGIN, METRICS):
+        image = (config["CustomAddonImages"] or {}).get("NvidiaDevicePlugin") if name == PLUGIN else None
         if action == "enable":
             cluster.enable_addon(name, image)
         else:
@@ -401,15 +406,18 @@ COMMANDS: dict[str, Callable[[Session], int]] = {
     "addons": addons,
     "config": config,
     "delete": delete,
+    "docker-env": minikube_pause.docker_env,
     "image": image,
     "ip": address,
     "kubectl": through_kubectl,
     "logs": logs,
+    "pause": minikube_pause.pause,
     "profile": profile,
     "ssh": ssh,
     "start": start,
     "status": status,
     "stop": stop,
+    "unpause": minikube_pause.unpause,
     "update-context": update_context,
     "version": version,
 }

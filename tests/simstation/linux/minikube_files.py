@@ -100,7 +100,7 @@ class Home:
 def new_config(name: str) -> dict[str, Any]:
     """A profile's config as saved before the container exists: no address, no enabled addon."""
     config: dict[str, Any] = json.loads((RECORDINGS / "profile_config_running.json").read_text())
-    config.update(Name=name, KicBaseImage=KIC_IMAGE, Addons={}, GPUs="")
+    config.update(Name=name, KicBaseImage=KIC_IMAGE, Addons=None, GPUs="")
     config["KubernetesConfig"].update(ClusterName=name, KubernetesVersion=KUBERNETES)
     config["Nodes"] = [{**config["Nodes"][0], "IP": "", "KubernetesVersion": KUBERNETES}]
     return config

@@ -239,6 +239,12 @@ def check_memory(out: Output, requested: int, system: int, engine: int, new: boo
         raise out.fail("MK_USAGE", USAGE, f"Docker has only {engine}MB memory but you specified {requested}MB")  # facts/minikube.md, start flags
 
 
+def nanoseconds(duration: str) -> int:
+    """A duration of Go as config.json keeps it: recordings/minikube/profile_config_kubelet_camelcase.json has 120000000000 for 2m."""
+    parts = re.findall(r"(\d+)(h|m|s)", duration)
+    return sum(int(number) * {"h": 3600, "m": 60, "s": 1}[unit] for number, unit in parts) * 10**9
+
+
 def check_cpus(out: Output, text: str, available: int, force: bool) -> int:
     """The number of CPUs; 0 is no limit, which is also what a word becomes (recordings/minikube/start_cpus_word.json)."""
     if text == "max":

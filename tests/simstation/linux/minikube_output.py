@@ -67,7 +67,9 @@ class Output:
     def fail(self, name: str, code: int, message: str, *, advice: str = "", issues: str = "", url: str = "", box: str = "") -> Exit:
         """Say why minikube ends; the caller raises what this returns. `box` names the command whose log the closing box mentions."""
         data = {"advice": advice, "exitcode": str(code), "issues": issues, "message": message, "name": name, "url": url}
-        text = f"X Exiting due to {name}: {message}\n" + (f"* Suggestion: {advice}\n" if advice else "")
+        # recordings/minikube/{start_as_root_text,profile_list_empty_table}.json
+        mark = "*" if name == "MK_USAGE_NO_PROFILE" else "X"
+        text = f"{mark} Exiting due to {name}: {message}\n" + (f"* Suggestion: \n\n    {advice}\n    \n" if advice else "")
         self._emit("error", data, text, error=True)
         if box:
             self._box(box)

@@ -42,7 +42,7 @@ APPLY_FAILED = (
     "ignore these "
     "errors, turn validation off with --validate=false\n]"
 )
-STORAGE, DEFAULT_CLASS, PLUGIN = "storage-provisioner", "default-storageclass", "nvidia-device-plugin"
+STORAGE, DEFAULT_CLASS, PLUGIN, METRICS = "storage-provisioner", "default-storageclass", "nvidia-device-plugin", "metrics-server"
 STORAGE_IMAGE = "gcr.io/k8s-minikube/storage-provisioner:v5"
 PLUGIN_IMAGE = "nvcr.io/nvidia/k8s-device-plugin:v0.18.2"  # of minikube v1.38.1: facts/minikube.md, "Plugin image per minikube version"
 # 392.66 s in recordings/minikube/start_container_removed.json, most of it this wait.
@@ -99,7 +99,7 @@ class Start:
         try:
             self.existing = self.home.load(self.name)
         except Corrupt as error:
-            raise self.out.fail("HOST_CONFIG_LOAD", 38, f"Unable to load config: {error}", box="start") from None
+            raise self.out.fail("HOST_CONFIG_LOAD", 38, f"Unable to load config: {error}") from None
         if not _valid_name(self.name):
             self.out.warning(f"Profile name '{self.name}' is not valid")
             raise self.out.fail("MK_USAGE", 14, "Only alphanumeric and dashes '-' are permitted. Minimum 2 characters, starting with alphanumeric.")
@@ -186,6 +186,9 @@ class Start:
         config["CPUs"] = minikube_flags.check_cpus(self.out, self.flags.value("cpus", "2"), held["cpus"], self.force)
         config["GPUs"] = self.flags.value("gpus")
         config["KicBaseImage"] = self.flags.value("base-image", config["KicBaseImage"])
+        config["StartHostTimeout"] = minikube_flags.nanoseconds(self.flags.value("wait-timeout", "6m"))
+        # One mount only (kubernetes/minikube#21346); --mount itself has no effect since 1.37 (#21291).
+        config["ContainerVolumeMounts"] = self.flags.get("mount-string", [])[-1:] or None
         config["StaticIP"], config["Subnet"] = self.flags.value("static-ip"), self.flags.value("subnet")
         kubernetes = config["KubernetesConfig"]
         kubernetes.update(
@@ -196,7 +199,7 @@ class Start:
         kubernetes.update(CNI=self.flags.value("cni"), FeatureGates=self.flags.value("feature-gates"))
         config["Nodes"][0].update(KubernetesVersion=self.version, ContainerRuntime=kubernetes["ContainerRuntime"])
         if not self.flags.on("install-addons", default=True):
-            config["Addons"][PLUGIN] = False
+            config["Addons"] = {PLUGIN: False}
         return config
 
     def _existing_config(self, config: dict[str, Any], held: dict[str, Any]) -> dict[str, Any]:
@@ -229,6 +232,7 @@ class Start:
             if self.existing is not None:
                 self.out.step(5, f'docker "{self.name}" container is missing, will recreate.')
             return self._create(config)
+        self._choose_cgroup_driver(item)
         if item["state"] == "running":
             self.out.step(4, f'Updating the running docker "{self.name}" container ...')
             self.call.pause(3)
@@ -249,12 +253,17 @@ class Start:
             self._create_failed(trouble, creating)
         self.call.pause(1.5)
         self.home.save_ssh_key(self.name)
-        minikube_node.create(self.call.station, self.name, config)
+        self._choose_cgroup_driver(minikube_node.create(self.call.station, self.name, config))
         self.call.pause(3)
         config["Nodes"][0]["IP"] = NODE_IP
         self.home.save(self.name, config)
         self.call.pause(4)
         return True
+
+    def _choose_cgroup_driver(self, item: dict[str, Any]) -> None:
+        """--force-systemd is not kept in the profile; each start writes the node's daemon.json anew (facts/minikube.md, "cgroup driver")."""
+        with self.call.station.changed():
+            item["cgroup_driver"] = "systemd" if self.flags.on("force-systemd") else desktop.engine(self.call.station)["cgroup_driver"]
 
     def _create_failed(self, trouble: tuple[int, str], creating: str) -> None:
         """The order is that of recordings/minikube/first_start_no_gpu_runtime.json.
@@ -375,17 +384,20 @@ class Start:
         return self.call.env.get("KUBECONFIG", "").split(":")[0] or f"{self.call.env.get('HOME', '/root')}/.kube/config"
 
     def _addons(self, config: dict[str, Any]) -> None:
-        addons = config["Addons"]
+        # null until the first start has come this far: recordings/minikube/config_gpu_after_failed_first_start.json
+        addons = config["Addons"] = config["Addons"] or {}
         wanted = {STORAGE, DEFAULT_CLASS, *(name for name, on in addons.items() if on)}
         wanted |= {"nvidia-device-plugin" if name == "nvidia-gpu-device-plugin" else name for name in self.flags.many("addons")}
         if config["GPUs"] in ("all", "nvidia", "nvidia.com") and PLUGIN not in addons:
             wanted.add(PLUGIN)
-        enabled = [name for name in (STORAGE, PLUGIN, DEFAULT_CLASS) if name in wanted]
+        enabled = [name for name in (STORAGE, METRICS, PLUGIN, DEFAULT_CLASS) if name in wanted]
         self.out.info(f"Using image {STORAGE_IMAGE}")
         if PLUGIN in enabled:
             image = (config["CustomAddonImages"] or {}).get("NvidiaDevicePlugin")
             self.out.info(f"Using image {image or PLUGIN_IMAGE}")
             clusters.get(self.call.station, self.name, self.home.path).enable_addon(PLUGIN, image)
+        if METRICS in enabled:
+            clusters.get(self.call.station, self.name, self.home.path).enable_addon(METRICS)
         self.call.pause(1)
         addons.update(dict.fromkeys(enabled, True))
         self.home.save(self.name, config)
