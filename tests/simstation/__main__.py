@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.simstation import inventory
 from tests.simstation.station import DEFAULT_TIME_SCALE
+from tests.simstation.windows.cim import LANGUAGE_IDS
 
 
 def main(arguments: list[str]) -> int:
@@ -76,6 +77,7 @@ def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
     add("--carrier", choices=sorted(inventory.CONNECTIONS), default="winrm", help="the Windows connection that the inventory names (default %(default)s)")
     add("--ssh-shell", choices=("cmd", "powershell"), default="cmd", help="the default shell of the stations' SSH server (default %(default)s)")
     add("--powershell", type=program, metavar="PATH", help="a PowerShell 7 that runs the language for real, on a Windows look-alike")
+    add("--locale", choices=sorted(LANGUAGE_IDS), default="en-US", help="the language of Windows (default %(default)s)")
     add("--allow", default="", metavar="WORDS", help="consents written into the inventory as workstation_allow, for example reboot,wsl_shutdown")
 
 
@@ -103,6 +105,7 @@ def serve(options: argparse.Namespace) -> int:
         carrier=options.carrier,
         powershell=options.powershell,
         ssh_shell=options.ssh_shell,
+        locale=options.locale,
         allow=[word for word in options.allow.split(",") if word],
     )
     if options.pid_file is not None:

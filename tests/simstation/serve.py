@@ -56,6 +56,8 @@ class Wishes:
     carrier: str = "winrm"
     powershell: str | None = None
     ssh_shell: str = "cmd"
+    # The language of Windows; a kept station has its own already.
+    locale: str = "en-US"
 
 
 class Simulation:
@@ -140,7 +142,7 @@ class Simulation:
         root = parent / name
         root.mkdir(parents=True, exist_ok=True)
         kept = root / STATE_FILE
-        state = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else scenarios.document(name, scenario)
+        state = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else scenarios.document(name, scenario, locale=self.wishes.locale)
         station = Station(name, state, root, time_scale=self.wishes.time_scale, error_log=self.wishes.error_log)
         if self.wishes.powershell is not None:
             station.transient["powershell"] = self.wishes.powershell

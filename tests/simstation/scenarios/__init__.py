@@ -45,11 +45,12 @@ SCENARIOS: dict[str, Callable[[State], None]] = {
 }
 
 
-def document(name: str, scenario: str, now: datetime.datetime | None = None) -> State:
-    """The state document of a station called `name` at the start of `scenario`."""
+def document(name: str, scenario: str, now: datetime.datetime | None = None, locale: str = "en-US") -> State:
+    """The state document of a station called `name` at the start of `scenario`, whose Windows speaks the language of `locale`."""
     if scenario not in SCENARIOS:
         raise ValueError(f"unknown scenario {scenario!r}; known: {', '.join(sorted(SCENARIOS))}")
     state = base.document(name, scenario, now or datetime.datetime.now(datetime.UTC))
+    state["windows"]["locale"] = locale
     SCENARIOS[scenario](state)
     docker(state, scenario)
     cluster(state, scenario)

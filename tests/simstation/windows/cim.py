@@ -22,7 +22,15 @@ Row = dict[str, Any]
 INSTALL_STATE = {"Enabled": 1, "Disabled": 2, "DisabledWithPayloadRemoved": 3, "DisablePending": 1}
 # What Win32_OptionalFeature says while an enabled feature waits for the restart is not documented: taken as not yet enabled.
 INSTALL_STATE_UNVERIFIED = {"EnablePending": 2}
-LANGUAGE_IDS = {"en-US": ("0409", 1033), "de-DE": ("0407", 1031), "es-ES": ("0c0a", 3082), "fr-FR": ("040c", 1036)}
+# Microsoft's language code identifiers, MS-LCID.
+LANGUAGE_IDS = {
+    "en-US": ("0409", 1033),
+    "de-DE": ("0407", 1031),
+    "es-ES": ("0c0a", 3082),
+    "fr-FR": ("040c", 1036),
+    "ja-JP": ("0411", 1041),
+    "zh-CN": ("0804", 2052),
+}
 NAMESPACES = ("root/cimv2",)
 
 
