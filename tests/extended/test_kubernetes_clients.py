@@ -22,8 +22,8 @@ def test_api_servers_answer_every_release_of_the_client(version: str, tmp_path: 
     if installed.returncode:
         pytest.skip(f"kubernetes {version} cannot be installed here: {installed.stderr.strip()[-200:]}")
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{REPOSITORY}"}
-    seen = subprocess.run([sys.executable, "-c", "import kubernetes; print(kubernetes.__version__)"], env=environment, capture_output=True, text=True, check=True)
-    assert seen.stdout.strip() == version
+    ask = [sys.executable, "-c", "import kubernetes; print(kubernetes.__version__)"]
+    assert subprocess.run(ask, env=environment, capture_output=True, text=True, check=True).stdout.strip() == version
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/integration/test_api_servers.py"]
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
