@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 import re
 import typing as t
 from functools import cache
 from pathlib import Path
+from xml.etree.ElementTree import ParseError
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
 from ansible.utils.display import Display
 
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import (
@@ -66,6 +68,8 @@ COMMAND_PREFIX = "PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestr
 FRAME = re.compile(r"<<gpudev:([A-Za-z0-9+/=\s]*)>>")
 REFUSED = re.compile(r"<<gpudev!(\w+)>>")
 CARRIER = "ansible.windows.win_powershell"
+# The verbs that cannot change anything; what a program does, nobody knows.
+READING_VERBS = ("shell", "environment", "registry", "file", "cim")
 
 
 class WorkstationError(AnsibleError):
@@ -112,7 +116,8 @@ class Workstation:
         """One answer per item, in order. With `stop_on_error` nothing is done after the first failure."""
         frame = self._framed(items, stop_on_error)
         become = getattr(self._action._connection, "become", None) is not None
-        return _answered(items, self._by_module(frame) if become else self._by_connection(frame))
+        with connection_trouble_explained(items):
+            return _answered(items, self._by_module(frame) if become else self._by_connection(frame))
 
     def ask_in_background(self, items: t.Sequence[Item], seconds: int, tell: Tell) -> list[Answer]:
         """The same for items that take minutes: a job on the workstation, at most `seconds`, that is polled; `tell` hears each poll."""
@@ -134,6 +139,21 @@ class Workstation:
     def _by_module(self, frame: str) -> dict[str, t.Any]:
         """With become the same texts go through win_powershell, which knows how to change users."""
         return _reply_of_module(self._action._execute_module(module_name=CARRIER, module_args=carried(frame), task_vars=dict(self._task_vars)))
+
+
+@contextlib.contextmanager
+def connection_trouble_explained(items: t.Sequence[Item]) -> t.Iterator[None]:
+    """Carriers raise what their libraries raise: broken connections as OSError, half an answer as ParseError, the rest as errors of Ansible."""
+    try:
+        yield
+    except (WorkstationError, AnsibleAuthenticationFailure):
+        raise
+    except (AnsibleError, OSError, ParseError) as error:
+        if all(item["verb"] in READING_VERBS for item in items):
+            told = "The workstation could not be asked; nothing was changed. Run again when it can be reached."
+        else:
+            told = "The connection was lost. What the workstation was asked to do may be done; a file is the old or the new one. Run again: a run looks first."
+        raise AnsibleConnectionFailure(f"{told} The connection said: {' '.join(str(error).split())}") from error
 
 
 def carried(frame: str) -> dict[str, t.Any]:

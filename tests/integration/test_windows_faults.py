@@ -73,6 +73,30 @@ def test_the_file_stays_and_the_next_run_converges(stations: Stations, fault: st
     assert wslconfig(stations, wanted)[1].count('"changed": false') == 1
 
 
+# Which request of the change is hit, how, and whether the workstation carried it out.
+LOST: dict[str, tuple[dict[str, t.Any], bool]] = {
+    "before the change": ({"verb": "Command", "request": 2, "trouble": "lose"}, False),
+    "behind the change": ({"verb": "Receive", "request": 2, "trouble": "drop"}, True),
+    "half an answer": ({"verb": "Receive", "request": 2, "trouble": "truncate", "after": 100}, True),
+}
+
+
+@pytest.mark.parametrize("moment", LOST)
+def test_a_lost_connection_is_named_and_the_next_run_converges(stations: Stations, moment: str) -> None:
+    trouble, carried_out = LOST[moment]
+    wanted = {"wsl2": {"kernelCommandLine": f"lost={moment.replace(' ', '_')}"}}
+    before = content(stations)
+    stations.script_troubles(trouble)
+    rc, output = wslconfig(stations, wanted)
+    assert stations.troubles_struck() == 1
+    stations.script_troubles()
+    assert (rc, "The connection was lost. What the workstation was asked to do may be done" in output) == (4, True), output
+    after = content(stations)
+    assert (after != before) is carried_out
+    rc, output = wslconfig(stations, wanted)
+    assert (rc, f'"changed": {json.dumps(not carried_out)}' in output) == (0, True), output
+
+
 def test_of_runs_at_once_each_wins_whole_or_says_that_another_was_faster(stations: Stations) -> None:
     before = content(stations)
     values = {str(number): f"run={number}" for number in range(4)}
