@@ -13,7 +13,6 @@ import typing as t
 import pytest
 
 from tests.harness import REPOSITORY, Stations, environment, serve
-
 from tests.integration.conftest import assert_understood
 
 HOST = "healthy"
