@@ -40,7 +40,7 @@ ENTRIES: tuple[Entry, ...] = (
         code="CONN-003",
         layer="wsl",
         status=UNREACHABLE,
-        patterns=(r"WSL_E_DEFAULT_DISTRO_NOT_FOUND", r"has no installed distributions"),
+        patterns=(r"WSL_E_DEFAULT_DISTRO_NOT_FOUND", r"has no installed distributions", r"'wsl(\.exe)? --list --online'"),
         cause="The Windows user that connects has no WSL distribution at all. Distributions belong to one Windows user.",
         remedy="Install one with role gpudev.workstation.wsl, or connect as the Windows user who owns it.",
         reference="https://learn.microsoft.com/windows/wsl/basic-commands",
@@ -85,7 +85,12 @@ ENTRIES: tuple[Entry, ...] = (
         code="CONN-008",
         layer="wsl",
         status=UNREACHABLE,
-        patterns=(r"WSL_E_WSL_OPTIONAL_COMPONENT_REQUIRED", r"Windows Subsystem for Linux (is not|has not been) (installed|enabled)"),
+        # The command stands in the text in every language.
+        patterns=(
+            r"WSL_E_WSL_OPTIONAL_COMPONENT_REQUIRED",
+            r"Windows Subsystem for Linux (is not|has not been) (installed|enabled)",
+            r"\bwsl(\.exe)? --install\b",
+        ),
         cause="WSL is not installed on this machine: only the stub wsl.exe of Windows answered.",
         remedy="Run role gpudev.workstation.wsl first; it installs WSL from the given installer.",
         reference="https://learn.microsoft.com/windows/wsl/install",
@@ -99,6 +104,27 @@ ENTRIES: tuple[Entry, ...] = (
         remedy="Wait until Docker Desktop is up, or run `wsl --shutdown` while it is stopped, and try again.",
         reference="https://github.com/microsoft/WSL/issues/9231",
         wording="unverified",
+    ),
+    Entry(
+        code="CONN-016",
+        layer="wsl",
+        status=UNREACHABLE,
+        patterns=(r"Wsl/\S*Mount(Vhd|Disk)/\S*(ERROR_FILE_NOT_FOUND|ERROR_PATH_NOT_FOUND|ERROR_NOT_FOUND)",),
+        cause="A virtual disk that WSL needs is gone from its place: the distribution's ext4.vhdx was moved or deleted, or WSL's own system.vhd was.",
+        remedy=(
+            "The message has the path. For system.vhd install the MSI of WSL again (role gpudev.workstation.wsl). Put the distribution's disk back, "
+            "or, when its content may be lost, `wsl --unregister {distribution}` and let the role install it again."
+        ),
+        reference="https://github.com/microsoft/WSL/issues/10858",
+    ),
+    Entry(
+        code="CONN-017",
+        layer="wsl",
+        status=UNREACHABLE,
+        patterns=(r"Wsl/\S*Mount(Vhd|Disk)/\S*ERROR_SHARING_VIOLATION",),
+        cause="The virtual disk of {distribution} is held by another program, such as a backup, or by a virtual machine that still runs.",
+        remedy="Close that program, run `wsl --shutdown`, and try again; if it stays, restart Windows.",
+        reference="https://github.com/microsoft/WSL/issues/14434",
     ),
     Entry(
         code="CONN-010",
