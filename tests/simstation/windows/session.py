@@ -101,7 +101,9 @@ def reboot(station: Station) -> None:
         settled = {"EnablePending": "Enabled", "DisablePending": "Disabled"}
         windows["features"] = {name: settled.get(held, held) for name, held in windows["features"].items()}
         needs_hypervisor = windows["features"].get("VirtualMachinePlatform") == "Enabled"
-        windows["hypervisor_present"] = needs_hypervisor and windows["virtualization_firmware_enabled"]
+        # `bcdedit /set hypervisorlaunchtype off` keeps it from starting whatever else is right.
+        launched = windows["virtualization_firmware_enabled"] and windows.get("hypervisor_launch") != "off"
+        windows["hypervisor_present"] = needs_hypervisor and launched
         settle_registry(windows["registry"])
         for gpu in windows["gpus"]:
             gpu["driver_version"] = gpu.pop("driver_after_restart", gpu["driver_version"])

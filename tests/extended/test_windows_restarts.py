@@ -1,0 +1,105 @@
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restarts, logons, updates and downloads of a Spanish-language Windows: what each needs, that it happens once, and what is said where it does not help."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import typing as t
+
+import pytest
+
+from tests.harness import Stations, chain_of, playbook, serve
+from tests.integration.conftest import assert_understood
+
+SPANISH = ("--locale", "es-ES")
+WINDOWS_ONLY = ("--tags", "windows_host")
+INSTALLER = "C:\\Installers\\591.59-notebook-win10-win11-64bit-international-dch-whql.exe"
+URL = "http://downloads.example/591.59-notebook.exe"
+TASK = "gpudev-0123456789abcdef0123456789abcdef"
+UPDATE = {"id": "u1", "title": "2026-11 Cumulative Update (KB5069999)", "kb": ["KB5069999"], "categories": ["Security Updates"], "needs_restart": True}
+SECURITY = ("-e", '{"windows_host_update_categories": ["SecurityUpdates"]}')
+
+
+@pytest.fixture
+def station(request: pytest.FixtureRequest) -> t.Iterator[Stations]:
+    with serve(request.param, options=SPANISH) as running:
+        yield running
+        assert_understood(running)
+
+
+def windows(stations: Stations) -> dict[str, t.Any]:
+    return t.cast("dict[str, t.Any]", stations.state(stations.hosts[0])["windows"])
+
+
+@pytest.mark.parametrize("station", ["factory_fresh"], indirect=True)
+def test_a_hypervisor_that_never_runs_is_restarted_for_only_once(station: Stations) -> None:
+    """Loop guard: the feature is on, the firmware can, and the boot settings keep the hypervisor off."""
+    station.post("factory_fresh", "patch", {"windows": {"hypervisor_launch": "off", "features": {"VirtualMachinePlatform": "Enabled"}}})
+    run = playbook(station, "site.yml", *WINDOWS_ONLY)
+    assert run.rc == 2, run.output
+    assert "hypervisorlaunchtype" in run.output
+    assert windows(station)["boots"] == 2
+
+
+@pytest.mark.parametrize("station", ["factory_fresh"], indirect=True)
+def test_nobody_logs_on_after_the_restart(station: Stations) -> None:
+    station.post("factory_fresh", "patch", {"windows": {"autologon": ""}})
+    run = playbook(station, "site.yml", "-e", "windows_host_logon_timeout=2", "-e", "workstation_windows_user=dev")
+    assert run.rc == 2, run.output
+    assert "awaiting the logon of the workstation's user, until" in run.output
+    assert chain_of(run, "factory_fresh")["docker"] == "needs_logon"
+    assert "Log on to Windows as dev" in run.output
+
+
+@pytest.mark.parametrize("station", ["docker_stopped"], indirect=True)
+def test_a_desktop_by_remote_desktop_serves_as_well(station: Stations) -> None:
+    session = {"user": "dev", "id": 2, "state": "Active", "place": "RDP-Tcp#0", "since": "2026-11-21T05:00:00.000000Z"}
+    left = {"scheduled_tasks": {TASK: {}}, "files": {f"C:\\Windows\\System32\\Tasks\\{TASK}": {"content": "", "written": "2026-11-20T05:00:00.000000Z"}}}
+    station.post("docker_stopped", "patch", {"windows": {"sessions": [session], **left}})
+    predicted = playbook(station, "site.yml", "--check", "--tags", "docker_desktop")
+    assert chain_of(predicted, "docker_stopped")["docker"] == "drift", predicted.output
+    run = playbook(station, "site.yml", "--tags", "docker_desktop")
+    assert (run.rc, chain_of(run, "docker_stopped")["docker"]) == (0, "changed"), run.output
+    assert windows(station)["scheduled_tasks"] == {}, "what a killed run left behind is cleared away"
+
+
+@pytest.mark.parametrize("station", ["healthy"], indirect=True)
+def test_updates_of_windows_only_with_consent_and_only_once(station: Stations) -> None:
+    station.post("healthy", "patch", {"windows": {"updates": [UPDATE]}})
+    refused = playbook(station, "site.yml", *WINDOWS_ONLY, *SECURITY)
+    assert (refused.rc, chain_of(refused, "healthy")["windows"]) == (2, "needs_consent"), refused.output
+    assert "Put the word 'windows_update' into workstation_allow" in refused.output
+    allowed = ("-e", '{"workstation_allow": ["windows_update", "reboot"]}')
+    run = playbook(station, "site.yml", *WINDOWS_ONLY, *SECURITY, *allowed)
+    assert run.rc == 0, run.output
+    assert (windows(station)["updates"], windows(station)["boots"]) == ([], 2)
+    again = playbook(station, "site.yml", *WINDOWS_ONLY, *SECURITY, *allowed)
+    assert (again.rc, again.changed()) == (0, 0), again.output
+
+
+@pytest.mark.parametrize("station", ["driver_to_install"], indirect=True)
+def test_a_driver_from_an_address_that_asks_for_a_restart(station: Stations) -> None:
+    content = b"SIMULATED nvidia_driver 591.59\n"
+    digest = hashlib.sha256(content).hexdigest()
+    installers = {INSTALLER: {"outcome": "restart"}}
+    station.post("driver_to_install", "patch", {"internet": {URL: {"content": base64.b64encode(content).decode()}}, "installers": installers})
+    arguments = ("--tags", "nvidia_driver", "-e", f"nvidia_driver_installer={URL}")
+    wrong = playbook(station, "site.yml", *arguments, "-e", f"nvidia_driver_installer_sha256={'0' * 64}")
+    assert wrong.rc == 2
+    assert "DRIVER-011" in wrong.output
+    run = playbook(station, "site.yml", *arguments, "-e", f"nvidia_driver_installer_sha256={digest}")
+    assert run.rc == 0, run.output
+    assert windows(station)["gpus"][0]["driver_version"] == "591.59"
+    assert windows(station)["boots"] == 2
+
+
+@pytest.mark.parametrize("station", ["driver_to_install"], indirect=True)
+def test_an_installer_that_reports_success_and_does_nothing(station: Stations) -> None:
+    station.post("driver_to_install", "patch", {"installers": {INSTALLER: {"outcome": "nothing"}}})
+    run = playbook(station, "site.yml", "--tags", "nvidia_driver")
+    assert (run.rc, chain_of(run, "driver_to_install")["nvidia_driver"]) == (2, "broken"), run.output
+    assert "DRIVER-008" in run.output
+    assert windows(station)["boots"] == 1
