@@ -80,9 +80,9 @@ sim: setup ## A simulated workstation to play with: make sim SCENARIO=drifted
 # --- tests -------------------------------------------------------------------------------------------------------------------
 
 .PHONY: test-unit
-test-unit: setup-test ## Unit tests, of the product and of the simulator
+test-unit: setup-test ## Unit tests, of the product, of its PowerShell and of the simulator
 	@echo "==> unit tests"
-	@$(BIN)/python -m pytest -q -n $(WORKERS) tests/unit
+	@$(BIN)/python -m pytest -q -n $(WORKERS) tests/unit tests/powershell
 
 .PHONY: test-integration
 test-integration: setup-test ## site.yml and doctor.yml against simulated workstations, scenario by scenario

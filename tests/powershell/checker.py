@@ -257,3 +257,22 @@ def empty_catches(root: Node) -> Iterator[Problem]:
 
 
 RULES = (chains, commands, types, null_on_the_right, functions, assigned_variables, unused_parameters, empty_catches)
+
+
+# --- which constructs a text is made of --------------------------------------------------------------------------------------
+
+
+def constructs(text: str) -> set[str]:
+    """Commands, parameters, static members and types, each as one name: `Get-Item -LiteralPath`, `[IO.File]::Move`, `[guid]`."""
+    root = PARSER.parse((text if text.endswith("\n") else text + "\n").encode()).root_node
+    found = {words(node) for node in every(root, "type_literal")}
+    for node in every(root, "member_access", "invokation_expression"):
+        if node.children[0].type == "type_literal":
+            found.add(f"{words(node.children[0])}::{words(child(node, 'member_name') or node)}")
+    for command in every(root, "command"):
+        name = words(child(command, "command_name") or command)
+        if name in known51.COMMANDS:
+            elements = child(command, "command_elements")
+            given = [node for node in (elements.children if elements else []) if node.type == "command_parameter"]
+            found |= {name, *(f"{name} {words(node).rstrip(':')}" for node in given)}
+    return found
