@@ -110,8 +110,8 @@ test-docs: setup-test ## Documentation of modules, roles and links
 	@$(BIN)/python -m pytest -q tests/docs
 
 .PHONY: bench
-bench: setup-test ## SOAP requests, bytes and seconds per run, counted from the wire log
-	@$(BIN)/python -m tests.bench
+bench: setup-test ## Requests, bytes, seconds and CPU per run and per task in WSL; BENCH='--stations 1,50,200'
+	@$(BIN)/python -m tests.bench $(BENCH)
 
 .PHONY: docs
 docs: setup ## Write the generated pages of docs/
