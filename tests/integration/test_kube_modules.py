@@ -20,7 +20,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._kube import Ku
 from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_fallback import converge
 from ansible_collections.gpudev.workstation.plugins.module_utils._runner import LocalRunner
 from ansible_collections.gpudev.workstation.plugins.module_utils._smoke_test import smoke_test
-from tests.simstation.kube import Cluster
+from tests.simstation.kube import Cluster, kubelet
 from tests.simstation.scenarios import document
 from tests.simstation.station import Station
 
@@ -204,6 +204,24 @@ def test_absent_takes_only_ours_away(bench: Callable[..., Bench]) -> None:
     assert (status(done), done["provider"], done["allocatable"]) == ("changed", "addon", 1)
     assert here.kube.get(*OWN) is None
     assert here.fallback(state="absent")["changed"] is False
+
+
+def test_a_restart_of_the_kubelet_is_waited_out(bench: Callable[..., Bench]) -> None:
+    """recordings/kube/kubelet_restart: 0 of 0 for ten seconds, while the plugin's pod is Running and ready."""
+    here = bench("healthy")
+    pods = [pod["metadata"]["name"] for pod in here.kube.find("Pod", "kube-system")]
+    kubelet.restart(here.cluster._context)
+    wait_for("the loss", lambda: here.kube.node()["status"], lambda status: status["allocatable"]["nvidia.com/gpu"] == "0", 10, 0.01)
+    answer = here.fallback()
+    assert (status(answer), answer["changed"], answer["allocatable"]) == ("ok", False, 1)
+    assert [pod["metadata"]["name"] for pod in here.kube.find("Pod", "kube-system")] == pods
+
+
+def test_a_program_computes_in_a_pod_and_one_without_a_gpu_says_so(bench: Callable[..., Bench]) -> None:
+    here = bench("healthy")
+    layer, returned = here.smoke(cuda_check="nvcr.io/nvidia/k8s/cuda-sample:vectoradd-cuda12.5.0")
+    assert (layer.status, "Test PASSED" in returned["cuda_log"]) == ("ok", True)
+    assert here.kube.find("Pod", "default", labels=smoke.SELECTOR) == []
 
 
 # --- sharing ---

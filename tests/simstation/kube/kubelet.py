@@ -23,6 +23,8 @@ MANAGER = "kubelet"
 PODS = "pods"
 # Simulated seconds, from recordings/kube/gpu_pod_success.jsonl and recordings/gpu (restart_timeline, two_plugins_timeline).
 ACCEPT, CREATE, PULL, FINISH, REGISTER, REBOOT = 0.2, 0.3, 6.0, 1.2, 1.0, 6.0
+# recordings/kube/kubelet_restart.jsonl: the plugin's pod runs on, its devices are back some ten seconds later.
+REGISTER_AGAIN = 10.0
 # Between two readiness probes: the default of periodSeconds.
 PROBE = 10.0
 # recordings/kube/pod_image_pull.jsonl, with the name server's address left out.
@@ -95,7 +97,7 @@ class Kubelet:
 
     def _running(self, pod: Object, runtime: Object) -> Step | None:
         if runtime.get("registers"):
-            return self._step(pod, f"register-{runtime.get('restarts', 0)}", REGISTER, self._register)
+            return self._step(pod, f"register-{runtime.get('restarts', 0)}", runtime.get("register_after", REGISTER), self._register)
         if runtime.get("unready"):
             return self._step(pod, f"probe-{runtime['unready']}", PROBE, self._probe)
         deadline = pod["spec"].get("activeDeadlineSeconds")
@@ -487,6 +489,17 @@ class Kubelet:
         ended.update(startedAt=started, finishedAt=self.context.stamp(), containerID=container_id(pod, runtime.get("restarts", 0)))
         restarts = runtime.get("restarts", 0)
         self.status.write(pod, {"phase": phase}, {"terminated": ended}, restarts=restarts, code=code, failed=failed, sandbox=phase in ("Running", "Pending"))
+
+
+def restart(context: Context) -> None:
+    """The kubelet alone is restarted: pods run on, the sockets are made anew, and plugins register again (facts/device-plugin.md, "Kubelet")."""
+    with context.station.changed():
+        registered = {entry.get("pod") for entry in device_plugin.devices(context).values()}
+        for entry in device_plugin.devices(context).values():
+            entry.update(count=0, healthy=0, pod=None)
+        for uid in registered & set(context.section.get("runtime", {})):
+            context.runtime(uid).update(registers=True, register_after=REGISTER_AGAIN)
+    context.store.on_change()
 
 
 def _reference(image: str) -> tuple[str, str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.simstation.kube import Cluster, health, lists
+from tests.simstation.kube import Cluster, health, kubelet, lists
 from tests.simstation.kube.status import StatusError
 from tests.simstation.kube.store import Store, resource
 from tests.simstation.kube.watch import Watch
@@ -25,6 +25,7 @@ CONTAINERD = (
 )
 OPENAPI = "the OpenAPI document is not served; the simulator says so and logs it"
 GO_DIFF = "the message ends in a diff of Go structures, which is not imitated"
+MOMENT = "the moment in which the kubelet has not yet written what already holds"
 EARLIER = "shows what earlier recordings of the same cluster left behind"
 
 PLANS: dict[str, Plan] = {
@@ -48,7 +49,7 @@ PLANS: dict[str, Plan] = {
     "ssa_update_image": Plan(("namespace",), exceptions={11: STAND_IN, 38: EARLIER, 40: EARLIER, 47: EARLIER}),
     "list_by_label": Plan(("namespace",), before={4: "daemon_set"}),
     "daemonset_rollout_ok": Plan(("namespace", "fresh_daemon_set"), exceptions={13: STAND_IN}),
-    "daemonset_delete_foreground": Plan(exceptions={6: STAND_IN}, ignore=("eneration", "managedFields", ".env")),
+    "daemonset_delete_foreground": Plan(exceptions={6: STAND_IN}, ignore=("eneration: recorded", ".managedFields", ".env:")),
     "daemonset_node_selector_none": Plan(),
     "daemonset_plugin_crashloop": Plan(("namespace", "no_library"), exceptions={63: CONTAINERD, 65: EARLIER}),
     "daemonset_ready_without_gpu": Plan(("namespace", "no_library", "daemon_set"), exceptions={6: EARLIER}),
@@ -67,17 +68,33 @@ PLANS: dict[str, Plan] = {
     "pod_crash_loop": Plan(exceptions=dict.fromkeys((103, 105, 106, 124, 125), CONTAINERD)),
     "pod_sigterm_deadline": Plan(("namespace", "daemon_set", "running_pod")),
     "namespace_delete": Plan(("namespace", "daemon_set", "running_pod")),
+    "kubelet_restart": Plan(before={5: "restart_kubelet"}),
+    "node_states": Plan(
+        ("namespace",),
+        before={
+            3: "daemon_set",
+            4: "drop_daemon_set",
+            9: "one_device",
+            16: "one_sick_device",
+            18: "sick_pod",
+            29: "two_devices_one_sick",
+            41: "two_devices",
+            53: "no_device",
+            66: "one_device",
+            69: "double_killed",
+            173: "five_minutes_pass",
+        },
+        exceptions={4: MOMENT, 69: MOMENT},
+    ),
+    "pods_list_mixed": Plan(exceptions=dict.fromkeys((3, 5), EARLIER), ignore=(".env:",)),
+    "ansible_k8s_info": Plan(),
+    "ansible_k8s_ssa": Plan(("namespace",)),
+    "ansible_k8s_daemonset_wait": Plan(ignore=("eneration: recorded", ".managedFields"), exceptions={29: STAND_IN}),
 }
 TESTS_OF_THEIR_OWN = {"readyz_not_ready", "watch_node", "watch_pod", "watch_gone"}
 NOT_COVERED = {
-    "ansible_k8s_daemonset_wait": "traffic of kubernetes.core modules: the same requests as in the other files",
-    "ansible_k8s_info": "as ansible_k8s_daemonset_wait",
-    "ansible_k8s_ssa": "as ansible_k8s_daemonset_wait",
     "apiserver_shutdown": "how a real server drains on SIGTERM is not imitated: stop() breaks connections, as test_kube_client shows",
-    "kubelet_restart": "a restart of the kubelet alone is not imitated; stop and start of the node are (recordings/gpu/restart_timeline)",
-    "node_states": "made with test doubles that report devices at will; the states that a real plugin reaches are in test_kube_client",
-    "pods_list_mixed": "a list of pods left by the other recordings; paging, selectors and their errors are tested below",
-    "readyz_etcd_stopped": "a hanging etcd is not imitated",
+    "readyz_etcd_stopped": "a hanging etcd is not imitated, and this fork's /readyz does not check it",
 }
 
 
@@ -92,6 +109,42 @@ class ReplayWorld(World):
 
     def running_pod(self) -> None:
         self.first_of("pod_running")
+
+    def restart_kubelet(self) -> None:
+        kubelet.restart(self.cluster._context)
+
+    def devices(self, count: int, healthy: int, pod: str | None = "double") -> None:
+        """What the recorder's test double on the node reported to the kubelet."""
+        self.station.state["clusters"]["minikube"]["devices"] = {"nvidia.com/gpu": {"count": count, "healthy": healthy, "pod": pod}}
+
+    def one_device(self) -> None:
+        self.devices(1, 1)
+
+    def one_sick_device(self) -> None:
+        self.devices(1, 0)
+
+    def sick_pod(self) -> None:
+        recorded = next(entry for entry in exchanges("node_states") if entry["seq"] == 18)["response_body"]
+        containers = [{key: container[key] for key in container if key != "volumeMounts"} for container in recorded["spec"]["containers"]]
+        spec = {"containers": containers, **{key: recorded["spec"][key] for key in ("restartPolicy", "terminationGracePeriodSeconds")}}
+        body = {"metadata": {"name": recorded["metadata"]["name"], "namespace": "rec", "labels": recorded["metadata"].get("labels")}, "spec": spec}
+        self.cluster.registry.create(resource("pods"), body, "coll")
+
+    def two_devices_one_sick(self) -> None:
+        self.devices(2, 1)
+
+    def two_devices(self) -> None:
+        self.devices(2, 2)
+
+    def no_device(self) -> None:
+        self.devices(0, 0)
+
+    def double_killed(self) -> None:
+        self.devices(1, 0, None)
+
+    def five_minutes_pass(self) -> None:
+        self.settle()
+        self.cluster.engine.next_step(longest=400.0)
 
 
 @pytest.fixture
