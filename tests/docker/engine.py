@@ -97,8 +97,8 @@ def _command(engine: Engine) -> list[str]:
         "--group=root",
         f"--config-file={place}/daemon.json",
     ]
-    # vfs works on any file system; without a bridge nothing of the network is needed.
-    return ["unshare", "--net", "dockerd", *options, "--bridge=none", "--iptables=false", "--userland-proxy=false", "--storage-driver=vfs"]
+    # Without a bridge nothing of the network is needed.
+    return ["unshare", "--net", "dockerd", *options, "--bridge=none", "--iptables=false", "--userland-proxy=false"]
 
 
 def _environment(engine: Engine, hook: bool) -> dict[str, str]:

@@ -1,0 +1,25 @@
+# shellcheck shell=sh
+# Put apt's proxy and the certificates in their places where they differ, and say so. The lines before this text set what is wanted; check=yes only tells.
+: "${check?}" "${proxy?}"
+folder=/usr/local/share/ca-certificates
+new=$(mktemp)
+trap 'rm -f "$new"' EXIT
+# place FILE WHAT: the wanted content stands in $new
+place() {
+    cmp -s "$new" "$1" && return 1
+    echo "changed $2"
+    [ "$check" = yes ] || { mkdir -p "${1%/*}" && cp "$new" "$1" && chmod 644 "$1"; }
+}
+echo "$proxy" | base64 -d >"$new"
+if [ -s "$new" ]; then
+    place /etc/apt/apt.conf.d/90gpudev-proxy "proxy of apt" || true
+fi
+certificates=no
+for pair in "$@"; do
+    echo "${pair#*=}" | base64 -d >"$new"
+    echo >>"$new"
+    if place "$folder/gpudev-${pair%%=*}.crt" "certificate ${pair%%=*}"; then certificates=changed; fi
+done
+# A fresh distribution may have no such program yet; the package that brings it reads the folder when it is installed.
+if [ "$certificates" = no ] || ! command -v update-ca-certificates >/dev/null; then exit 0; fi
+[ "$check" = yes ] || update-ca-certificates >/dev/null
