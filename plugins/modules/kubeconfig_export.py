@@ -199,7 +199,7 @@ def main() -> None:
             backup = write(module, path, after)
             answer.update({"backup_file": backup} if backup else {})
     except (Refused, OSError) as error:
-        module.fail_json(msg=f"The context {module.params['context']} was not carried over to {path}: {error}.", **answer)
+        module.fail_json(msg=f"The context {module.params['context']} was not carried over to {path}: {error}.", **{**answer, "changed": False})
     if module._diff:
         answer["diff"] = {"before": told(before), "after": told(after)}
     module.exit_json(**answer)
