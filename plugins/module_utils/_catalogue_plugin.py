@@ -21,6 +21,11 @@ _RUNTIME_REMEDY = (
     "Make nvidia the default container runtime of the node (minikube does it when the cluster is created with --gpus=all), or recreate the cluster with GPUs; "
     "then delete the plugin's pod, because it does not retry by itself."
 )
+# Reported from the field, not proven here: nobody ran these repairs on WSL2 yet.
+_NODE_REPAIR = (
+    "Have role minikube carry the missing parts into the node (option wsl_gpu of minikube_gpu_cluster, consent word node_repair; field-reported ways, "
+    "unproven), then run role device_plugin again: it recreates the plugin's pod, which never tries by itself."
+)
 
 _API: tuple[Entry, ...] = (
     Entry(
@@ -345,9 +350,7 @@ _NVML: tuple[Entry, ...] = (
         layer="device_plugin",
         cause="NVML answers Not Supported: in a node nested in WSL2, libdxcore.so or the driver store was not carried into the node, so the library "
         "finds no adapter.",
-        remedy="Look in the node: `minikube ssh -p {context} -- ls /dev/dxg /usr/lib/wsl/lib/libdxcore.so /usr/lib/wsl/drivers`. What is missing has to "
-        "be visible in the "
-        "node and in the plugin's pod; then delete that pod. Docker Desktop does not support this nesting officially.",
+        remedy=f"Look in the node: `minikube ssh -p {{context}} -- ls /dev/dxg /usr/lib/wsl/lib/libdxcore.so /usr/lib/wsl/drivers`. {_NODE_REPAIR}",
         reference=f"{_TOOLKIT}/issues/1739",
         patterns=(r"(Failed to initialize NVML|nvml init failed): (Not Supported|ERROR_NOT_SUPPORTED)",),
         wording="recorded",
@@ -419,7 +422,7 @@ _DEVICES: tuple[Entry, ...] = (
         layer="device_plugin",
         cause="The plugin takes a WSL machine for a plain NVML one and asks for a device minor number, which WSL does not have: libdxcore.so is not "
         "visible to it.",
-        remedy="Use a plugin of at least 0.15, and make /usr/lib/wsl/lib/libdxcore.so visible in the node; then delete the plugin's pod.",
+        remedy=f"Use a plugin of at least 0.15. {_NODE_REPAIR}",
         reference=f"{_PLUGIN}/issues/332",
         patterns=(r"error getting GPU device minor number: Not Supported",),
     ),
@@ -586,6 +589,17 @@ _ALLOCATABLE: tuple[Entry, ...] = (
         cause="There is an object named {name} that this collection did not make.",
         remedy="Rename or delete it; the collection changes only objects that carry its label app.kubernetes.io/managed-by=gpudev.workstation.",
         reference=f"{_KUBERNETES}/concepts/overview/working-with-objects/common-labels/",
+    ),
+    Entry(
+        code="PLUGIN-WSL-001",
+        layer="device_plugin",
+        cause="The node runs on WSL2, but the plugin took it for a machine of another kind: libdxcore.so is not visible in the plugin's container.",
+        remedy=_NODE_REPAIR,
+        reference=f"{_TOOLKIT}/issues/1739",
+        status=None,
+        severity="warning",
+        versions="0.19.1 and newer, which name the platform",
+        rows=("S12",),
     ),
     Entry(
         code="PLUGIN-DRA-001",

@@ -142,7 +142,14 @@ def _failing(view: View, active: Provider, wanted: Sharing | None, details: dict
         finding = CATALOGUE[code].finding(view.counts.told(), wanted=wanted.told(), **details)
         return _layer(view, BROKEN, f"{view.counts.told()}, {wanted.told()} is declared", [finding, *beside])
     finding = _failure(diagnosis, view.counts, active, details)
-    return _layer(view, BROKEN, f"{view.counts.told()}, though there is {active.told()}", [finding, *_node(view, details), *beside])
+    more = [*_nested(view, active), *_node(view, details), *beside]
+    return _layer(view, BROKEN, f"{view.counts.told()}, though there is {active.told()}", [finding, *more])
+
+
+def _nested(view: View, active: Provider) -> list[Finding]:
+    """On WSL2 a plugin that sees libdxcore.so says `wsl`."""
+    platform = re.search(r"Detected platform: (?!wsl).*", active.log or active.previous_log) if view.wsl else None
+    return [CATALOGUE["PLUGIN-WSL-001"].finding(platform.group())] if platform else []
 
 
 def _shared_otherwise(other: Provider, wanted: Sharing, details: dict[str, t.Any]) -> Finding:

@@ -469,3 +469,20 @@ def test_timings_are_told() -> None:
     cluster = FakeCluster("node_1_1")
     addon(cluster)
     assert set(run(cluster)["timings"]) == {"api_ready", "verdict"}
+
+
+@pytest.mark.parametrize(
+    ("kernel", "log", "told"),
+    [
+        ("6.6.87.2-microsoft-standard-WSL2", "own_v0.20.0_nolib_fail_false.log", ["PLUGIN-NVML-001", "PLUGIN-WSL-001"]),
+        ("6.6.87", "own_v0.20.0_nolib_fail_false.log", ["PLUGIN-NVML-001"]),
+        ("6.6.87.2-microsoft-standard-WSL2", "own_v0.20.0_stub_wsl_init_not_supported.log", ["PLUGIN-NVML-004"]),
+    ],
+)
+def test_a_wsl_node_that_the_plugin_does_not_recognise_is_told_as_such(kernel: str, log: str, told: list[str]) -> None:
+    cluster = FakeCluster()
+    cluster.node_object["status"]["nodeInfo"]["kernelVersion"] = kernel
+    addon(cluster, (FIXTURES / "plugin" / log).read_text())
+    answer = run(cluster, repair=False)
+    assert codes(answer) == told
+    assert any("wsl_gpu" in finding["remedy"] for finding in layer(answer)["findings"]) is ("microsoft" in kernel)
