@@ -103,3 +103,16 @@ def test_an_installer_that_reports_success_and_does_nothing(station: Stations) -
     assert (run.rc, chain_of(run, "driver_to_install")["nvidia_driver"]) == (2, "broken"), run.output
     assert "DRIVER-008" in run.output
     assert windows(station)["boots"] == 1
+
+
+@pytest.mark.parametrize("station", ["factory_fresh"], indirect=True)
+def test_wsl_and_its_distribution_from_the_internet(station: Stations) -> None:
+    online = {"available": {"version": "2.6.3.0", "kernel": "6.6.87.2-1"}, "online": {"Ubuntu-24.04": "Ubuntu 24.04 LTS"}}
+    station.post("factory_fresh", "patch", {"wsl": online})
+    run = playbook(station, "site.yml", "--tags", "windows_host,wsl", "-e", "wsl_installer=", "-e", "wsl_rootfs=")
+    assert run.rc == 0, run.output
+    assert "WSL: awaiting the installation of Ubuntu-24.04, until" in run.output
+    distributions = station.state("factory_fresh")["wsl"]["distros"]
+    assert [(name, entry["version"]) for name, entry in distributions.items()] == [("Ubuntu-24.04", 2)]
+    again = playbook(station, "site.yml", "--tags", "windows_host,wsl", "-e", "wsl_installer=", "-e", "wsl_rootfs=")
+    assert (again.rc, again.changed()) == (0, 0), again.output

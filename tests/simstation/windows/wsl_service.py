@@ -52,6 +52,8 @@ class Refused(Exception):
 def manage(station: Station, user: str, words: list[str]) -> Result:
     """A management option with what follows it."""
     option, *rest = words
+    if station.state["wsl"]["package"] is None and option == "--install" and station.state["wsl"].get("available"):
+        return 0, _install_by_the_stub(station, rest)
     if station.state["wsl"]["package"] is None:
         return STATUS_NOT_INSTALLED if option == "--status" else NOT_INSTALLED, _say(station, "NOT_INSTALLED")
     command = COMMANDS.get(option)
@@ -250,10 +252,34 @@ def _install(station: Station, user: str, words: list[str]) -> str:
     if source is not None:
         return _install_from_file(station, user, source, values, flags)
     text, reboot = _install_missing_features(station)
-    if "--no-distribution" not in flags and not reboot:
-        wanted = values.get("--distribution") or values.get("-d") or "".join(positional)
-        station.unknown("wsl.exe --install from the internet", wanted)
+    if reboot:
+        return text + _say(station, "ERROR_SUCCESS_REBOOT_REQUIRED")
+    if "--no-distribution" in flags:
+        return text + _say(station, "ERROR_SUCCESS")
+    return text + _install_from_the_store(station, user, values.get("--distribution") or values.get("-d") or "".join(positional), flags)
+
+
+def _install_by_the_stub(station: Station, words: list[str]) -> str:
+    """System32's wsl.exe before WSL is there: enables what is missing and fetches the package, `wsl.available` of the document (WslInstall.cpp)."""
+    if words != ["--no-distribution"]:
+        station.unknown("wsl.exe --install without WSL", " ".join(words))
+    text, reboot = _install_missing_features(station)
+    available = station.state["wsl"]["available"]
+    install_package(station, available["version"], available["kernel"])
     return text + _say(station, "ERROR_SUCCESS_REBOOT_REQUIRED" if reboot else "ERROR_SUCCESS")
+
+
+def _install_from_the_store(station: Station, user: str, wanted: str, flags: set[str]) -> str:
+    """By name, from `wsl.online` of the document; a station without it has no internet. Wording of the refusal not verified, its code is."""
+    online = station.state["wsl"].get("online")
+    if online is None:
+        raise Refused(NAME_NOT_RESOLVED, "Wsl/InstallDistro/WININET_E_NAME_NOT_RESOLVED")
+    if wanted not in online:
+        raise Refused(f"Invalid distribution name: '{wanted}'.", "Wsl/InstallDistro/WSL_E_DISTRO_NOT_FOUND")
+    if not flags & {"--no-launch", "-n"}:
+        station.unknown("wsl.exe --install of a distribution without --no-launch", wanted)
+    register(station, user, wanted, None, "InstallDistro")
+    return _say(station, "MessageInstalling", online[wanted]) + _say(station, "MessageDistributionInstalled", wanted)
 
 
 def _install_missing_features(station: Station) -> tuple[str, bool]:
