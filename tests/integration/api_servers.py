@@ -83,6 +83,10 @@ class ApiServer:
     def config_of(self, user: str) -> str:
         raise NotImplementedError
 
+    def grant(self, user: str, rules: list[dict[str, list[str]]]) -> None:
+        """Give an account these rights, everywhere: `{verbs, apiGroups, resources}` as in a ClusterRole."""
+        raise NotImplementedError
+
     def restart(self) -> None:
         raise NotImplementedError
 
@@ -105,6 +109,13 @@ class Simulated(ApiServer):
 
     def config_of(self, user: str) -> str:
         return kubeconfig(self.directory, self.cluster.certificates, self.cluster.port, user)
+
+    def grant(self, user: str, rules: list[dict[str, list[str]]]) -> None:
+        named = [
+            {"verbs": rule["verbs"], "resources": [f"{name}.{group}" if group else name for group in rule["apiGroups"] for name in rule["resources"]]}
+            for rule in rules
+        ]
+        self.station.state["clusters"][NODE]["knobs"]["roles"] = {user: named}
 
     def restart(self) -> None:
         self.cluster.close()
@@ -190,6 +201,15 @@ class Binaries(ApiServer):
 
     def config_of(self, user: str) -> str:
         return kubeconfig(self.directory, self.certificates, self.port, user)
+
+    def grant(self, user: str, rules: list[dict[str, list[str]]]) -> None:
+        path, meta = "/apis/rbac.authorization.k8s.io/v1", {"name": f"test-{user}"}
+        bound = {
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": meta["name"]},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+        }
+        self.kube()._request("make", "post", f"{path}/clusterroles", body={"metadata": meta, "rules": rules})
+        self.kube()._request("make", "post", f"{path}/clusterrolebindings", body={"metadata": meta, **bound})
 
     def restart(self) -> None:
         self._end("kube-apiserver")

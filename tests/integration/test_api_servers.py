@@ -179,6 +179,34 @@ def test_an_account_without_rights_is_told_which_one_it_lacks(ours: ApiServer) -
     assert "list pods" in layer.message()
 
 
+# The table "Rights that are needed" of docs/gpu-sharing.md.
+RIGHTS = [
+    {"verbs": ["list"], "apiGroups": [""], "resources": ["nodes", "pods", "events"]},
+    {"verbs": ["list"], "apiGroups": ["apps"], "resources": ["daemonsets"]},
+    {"verbs": ["list"], "apiGroups": ["resource.k8s.io"], "resources": ["resourceslices"]},
+    {"verbs": ["get"], "apiGroups": [""], "resources": ["pods/log", "configmaps"]},
+    {"verbs": ["get"], "apiGroups": ["apps"], "resources": ["daemonsets"]},
+    {"verbs": ["get"], "apiGroups": ["node.k8s.io"], "resources": ["runtimeclasses"]},
+    {"verbs": ["create", "patch", "delete"], "apiGroups": ["apps"], "resources": ["daemonsets"]},
+    {"verbs": ["create", "patch", "delete"], "apiGroups": [""], "resources": ["configmaps"]},
+    {"verbs": ["create", "get", "delete"], "apiGroups": [""], "resources": ["pods"]},
+]
+
+
+def test_the_documented_rights_are_enough_and_each_missing_one_is_named(ours: ApiServer) -> None:
+    ours.gpus(4, 4)
+    ours.grant("limited", RIGHTS)
+    limited = ours.kube("limited")
+    assert status(run(limited, sharing=FOUR)) == "changed"
+    assert status(run(limited, state="absent")) == "changed"
+    layer, _returned = smoke_test(limited, {"namespace": "default", "image": "local/x:1", "timeout": 0, "context": "minikube"}, 0.1)
+    assert "PLUGIN-API-003" not in [finding.code for finding in layer.findings], layer.message()
+    ours.grant("reader", RIGHTS[:6])
+    refused = run(ours.kube("reader"))
+    assert (codes(refused), refused["changed"]) == (["PLUGIN-API-003"], False)
+    assert "patch daemonsets.apps" in refused["msg"]
+
+
 def test_a_restart_of_the_server_in_the_middle_is_survived(ours: ApiServer) -> None:
     ours.kube().apply(objects.manifest(objects.DEFAULT_IMAGE))
     answers: list[dict[str, Any]] = []
