@@ -28,11 +28,10 @@ Object = dict[str, Any]
 PROBE_SECONDS = 5.0
 REPOSITORY = Path(__file__).resolve().parents[3]
 SMI = """#!{python}
-import json, sys
+import datetime, json, sys
 sys.path.insert(0, {repository!r})
 from tests.simstation.linux import nvidia_smi
-from tests.simstation.station import moment
-code, text = nvidia_smi.run(json.loads({gpus!r}), sys.argv[1:], moment({now!r}))
+code, text = nvidia_smi.run(json.loads({gpus!r}), sys.argv[1:], datetime.datetime.fromisoformat({now!r}))
 sys.stdout.write(text if code is not None else "not imitated: " + " ".join(sys.argv[1:]))
 sys.exit(64 if code is None else code)
 """

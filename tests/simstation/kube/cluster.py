@@ -13,6 +13,7 @@ from typing import Any
 
 from . import applications
 from .api import Api
+from .autoscaler import Autoscaler
 from .bootstrap import bootstrap
 from .certificates import Certificates
 from .engine import Context, Engine
@@ -28,6 +29,7 @@ Object = dict[str, Any]
 
 # What minikube v1.38.1 applies (facts/minikube.md); the object is that of recordings/gpu/plugin_ds.json.
 ADDON = "nvidia-device-plugin"
+METRICS = "metrics-server"
 ADDON_IMAGE = "nvcr.io/nvidia/k8s-device-plugin:v0.18.2"
 ADDON_NAME = "nvidia-device-plugin-daemonset"
 # Part of a slow start in which connections are refused; the rest answers 500 on /readyz (recordings/kube/readyz_not_ready.jsonl).
@@ -80,7 +82,13 @@ class Cluster:
         kubelet = Kubelet(self._context, self._applications)
         self._engine = Engine(
             self._context,
-            [ControllerManager(self._context).plan, Scheduler(self._context).plan, kubelet.plan, NodeStatus(self._context).plan],
+            [
+                ControllerManager(self._context).plan,
+                Autoscaler(self._context).plan,
+                Scheduler(self._context).plan,
+                kubelet.plan,
+                NodeStatus(self._context).plan,
+            ],
         )
         self._api = Api(self._store, self._context.registry, self._context.logs, self._progress, self._applications)
 
@@ -218,6 +226,8 @@ class Cluster:
 
     def enable_addon(self, name: str, image: str | None = None) -> None:
         """`kubectl apply` of the addon's object, as minikube does it inside the node."""
+        if self._measures(name, True):
+            return
         self._known_addon(name)
         if self._context.knobs.get("addon", "works") == "never_applied":
             return
@@ -232,7 +242,16 @@ class Cluster:
             else:
                 self._context.registry.create(kind, body, "kubectl-client-side-apply")
 
+    def _measures(self, name: str, on: bool) -> bool:
+        """metrics-server: here no pods of its own, but whether anything is measured (autoscaler.py)."""
+        if name == METRICS:
+            with self.station.changed():
+                self.section["metrics_server"] = on
+        return name == METRICS
+
     def disable_addon(self, name: str) -> None:
+        if self._measures(name, False):
+            return
         self._known_addon(name)
         kind = resource("daemonsets.apps")
         with self._store.locked():

@@ -31,7 +31,7 @@ from .store import Resource, Store, resource
 
 Object = dict[str, Any]
 
-WITH_STATUS = {"Pod", "Node", "Namespace", "DaemonSet", "Deployment", "ReplicaSet", "Service"}
+WITH_STATUS = {"Pod", "Node", "Namespace", "DaemonSet", "Deployment", "ReplicaSet", "Service", "HorizontalPodAutoscaler"}
 WITH_GENERATION = {"Pod", "DaemonSet", "Deployment", "ReplicaSet"}
 SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"

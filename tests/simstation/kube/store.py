@@ -43,6 +43,7 @@ class Resource:
 # What is imitated. Everything else that discovery lists is refused as "not simulated".
 IMITATED = {
     "": ["pods", "nodes", "namespaces", "configmaps", "events", "services", "serviceaccounts", "secrets"],
+    "autoscaling": ["horizontalpodautoscalers"],
     "apps": ["daemonsets", "deployments", "replicasets", "controllerrevisions"],
     "node.k8s.io": ["runtimeclasses"],
     "resource.k8s.io": ["resourceslices", "deviceclasses"],
@@ -53,7 +54,11 @@ READ_ONLY = {"resourceslices.resource.k8s.io", "deviceclasses.resource.k8s.io"}
 
 @lru_cache(maxsize=1)
 def discovery() -> Object:
-    return dict(json.loads((DATA / "discovery.json").read_text(encoding="utf-8")))
+    document = dict(json.loads((DATA / "discovery.json").read_text(encoding="utf-8")))
+    # The recorded client asked for v1 only; the aggregated answer of the same recording lists the same resources for v2.
+    old = document["legacy"]["/apis/autoscaling/v1"]
+    document["legacy"]["/apis/autoscaling/v2"] = {**old, "groupVersion": "autoscaling/v2"}
+    return document
 
 
 @lru_cache(maxsize=1)
@@ -65,7 +70,7 @@ def resources() -> dict[tuple[str, str, str], Resource]:
             continue
         group, _slash, version = listing["groupVersion"].rpartition("/")
         for entry in listing["resources"]:
-            if entry["name"] in IMITATED.get(group, []):
+            if entry["name"] in IMITATED.get(group, []) and (group, version) != ("autoscaling", "v1"):
                 found[group, version, entry["name"]] = Resource(group, version, entry["name"], entry["kind"], entry["namespaced"])
     return found
 

@@ -19,6 +19,7 @@ from .store import resource
 Object = dict[str, Any]
 
 MANAGER = "kube-controller-manager"
+AUTOSCALERS = "horizontalpodautoscalers.autoscaling"
 DAEMON_TOLERATIONS = [
     {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"},
     {"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute"},
@@ -350,7 +351,7 @@ class ControllerManager:
     def _empty_namespace(self, item: Object) -> Iterator[Step]:
         name = item["metadata"]["name"]
         keys = ("daemonsets.apps", "deployments.apps", "replicasets.apps", "pods", "configmaps", "secrets", "services", "serviceaccounts", "events")
-        left = [(key, entry) for key in (*keys, "controllerrevisions.apps") for entry in self.context.all(key, name)]
+        left = [(key, entry) for key in (AUTOSCALERS, *keys, "controllerrevisions.apps") for entry in self.context.all(key, name)]
         fresh = [(key, entry) for key, entry in left if not entry["metadata"].get("deletionTimestamp")]
 
         def clear() -> None:

@@ -20,15 +20,17 @@ FIELDS = ("index", "uuid", "name", "driver_version", "memory.total")
 LONGEST_WORK = 30.0
 
 
-def gpus() -> list[dict[str, str]]:
-    """What this pod was given; an empty list when nvidia-smi is not there or fails."""
+def look() -> dict[str, object]:
+    """The GPUs that this pod was given, or why there are none."""
     command = ["nvidia-smi", f"--query-gpu={','.join(FIELDS)}", "--format=csv,noheader,nounits"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return []
+    except subprocess.CalledProcessError as error:
+        return {"gpus": [], "error": f"nvidia-smi ended with {error.returncode}: {(error.stdout + error.stderr).strip()}"}
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return {"gpus": [], "error": str(error)}
     rows = [[cell.strip() for cell in line.split(",")] for line in done.stdout.splitlines() if line.strip()]
-    return [dict(zip(FIELDS, row)) for row in rows]
+    return {"gpus": [dict(zip(FIELDS, row)) for row in rows]}
 
 
 def work(seconds: float) -> float:
@@ -47,8 +49,8 @@ class Handler(BaseHTTPRequestHandler):
         if url.path == "/":
             self.answer(200, {"application": "gpu-example", "host": socket.gethostname()})
         elif url.path in ("/gpu", "/healthz"):
-            seen = gpus()
-            self.answer(200 if seen else 503, {"host": socket.gethostname(), "gpus": seen})
+            seen = look()
+            self.answer(200 if seen["gpus"] else 503, {"host": socket.gethostname(), **seen})
         elif url.path == "/work":
             seconds = float(parse_qs(url.query).get("seconds", ["1"])[0])
             self.answer(200, {"host": socket.gethostname(), "seconds": round(work(seconds), 3)})

@@ -19,6 +19,7 @@ KINDS = {
     "ServiceAccount": "V1ServiceAccount", "Event": "CoreV1Event", "DaemonSet": "V1DaemonSet", "Deployment": "V1Deployment",
     "ReplicaSet": "V1ReplicaSet", "ControllerRevision": "V1ControllerRevision", "RuntimeClass": "V1RuntimeClass", "ResourceSlice": "V1ResourceSlice",
     "DeviceClass": "V1DeviceClass", "SelfSubjectAccessReview": "V1SelfSubjectAccessReview", "PriorityClass": "V1PriorityClass",
+    "HorizontalPodAutoscaler": "V2HorizontalPodAutoscaler",
 }  # fmt: skip
 
 
