@@ -99,15 +99,24 @@ function Get-ComputerDnsName {
     $computer.DNSHostName
 }
 
+function Test-CertificateFit($certificate, $names) {
+    # For server authentication, and issued to one of the computer's names.
+    foreach ($usage in @($certificate.EnhancedKeyUsageList)) {
+        if ($usage.ObjectId -ne $serverAuthentication) { continue }
+        foreach ($name in @($certificate.DnsNameList)) { if ($names -contains $name.Unicode) { return $true } }
+    }
+    $false
+}
+
 function Find-Certificate($thumbprint, $names) {
-    $valid = @(Get-ChildItem -LiteralPath $store | Where-Object { $_.HasPrivateKey -and $_.NotAfter -gt (Get-Date).AddDays(30) })
-    if ($thumbprint) { return $valid | Where-Object { $_.Thumbprint -eq $thumbprint } }
-    $fitting = @($valid | Where-Object {
-        $usable = @($_.EnhancedKeyUsageList | ForEach-Object { $_.ObjectId }) -contains $serverAuthentication
-        $named = @($_.DnsNameList | ForEach-Object { $_.Unicode } | Where-Object { $names -contains $_ }).Count -gt 0
-        $usable -and $named
-    })
-    $fitting | Sort-Object -Property NotAfter -Descending | Select-Object -First 1
+    # The one that was asked for, or of those that fit the one that is valid longest.
+    $best = $null
+    foreach ($certificate in @(Get-ChildItem -LiteralPath $store)) {
+        if (-not $certificate.HasPrivateKey -or $certificate.NotAfter -lt (Get-Date).AddDays(30)) { continue }
+        $fits = if ($thumbprint) { $certificate.Thumbprint -eq $thumbprint } else { Test-CertificateFit $certificate $names }
+        if ($fits -and ($null -eq $best -or $certificate.NotAfter -gt $best.NotAfter)) { $best = $certificate }
+    }
+    $best
 }
 
 function Get-TokenPolicy {

@@ -239,10 +239,10 @@ def assigned_variables(root: Node) -> Iterator[Problem]:
 
 
 def unused_parameters(root: Node) -> Iterator[Problem]:
-    """As PSScriptAnalyzer counts: what only a function inside reads is not read here."""
+    """As PSScriptAnalyzer counts: what only a function or a script block inside reads is not read here."""
     for scope in every(root, *SCOPES):
         declared = [node for node in walk(scope, stop_at=(FUNCTION,)) if node.type == "script_parameter"]
-        counted = [bare(node) for node in variables(scope, stop_at=(FUNCTION,))]
+        counted = [bare(node) for node in variables(scope, stop_at=(FUNCTION, "script_block_expression"))]
         for node in declared:
             variable = child(node, "variable")
             if variable is not None and counted.count(bare(variable)) < 2 and "psboundparameters" not in counted:

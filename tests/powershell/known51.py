@@ -34,7 +34,6 @@ COMMANDS: dict[str, set[str]] = {
     "Select-Object": {"First"},
     "Set-Service": {"Name", "StartupType"},
     "Set-StrictMode": {"Version"},
-    "Sort-Object": {"Property", "Descending"},
     "Start-Service": {"Name"},
     "Start-Sleep": {"Milliseconds"},
     "Stop-Service": {"Name"},

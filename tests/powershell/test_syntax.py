@@ -146,6 +146,7 @@ WRONG = {
     "$global:x = 1; $global:x": "AvoidGlobalVars",
     "function Get-Thing($a, $b) { $a }": "ReviewUnusedParameter",
     "param($source)\nfunction Get-Thing { $source }": "ReviewUnusedParameter",
+    "function Get-Thing($a) { 1 | Where-Object { $_ -eq $a } }": "ReviewUnusedParameter",
     "try { 1 } catch { }": "AvoidUsingEmptyCatchBlock",
     "'\u00e4'": "UseBOMForUnicodeEncodedFile",
     "1 ": "AvoidTrailingWhitespace",

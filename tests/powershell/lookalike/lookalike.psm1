@@ -12,8 +12,9 @@ function Read-Station {
 }
 
 $types = Add-Type -TypeDefinition (Get-Content -Raw -LiteralPath (Join-Path $PSScriptRoot 'Registry.cs')) -PassThru
-Import-Module -Assembly $types[0].Assembly -Global
+# Before the provider comes to life, which looks into it.
 [Lookalike.Hive]::Source = Join-Path $Folder 'registry.txt'
+Import-Module -Assembly $types[0].Assembly -Global
 New-PSDrive -Name 'C' -PSProvider 'FileSystem' -Root (Join-Path $Folder 'C') -Scope 'Global' | Out-Null
 $tasks = @{}
 

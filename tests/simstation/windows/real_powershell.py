@@ -11,6 +11,7 @@ things in that system's way; `Translation` is the whole list of what is put righ
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -132,6 +133,7 @@ class Execution:
         variables |= {"PATH": path, "LOOKALIKE_SOCKET": str(self._folder / "socket")}
         self.powershell = PowerShell(pwsh, self._folder, variables)
         self._server = socket.socket(socket.AF_UNIX)
+        self._connections: list[socket.socket] = []
 
     def __enter__(self) -> Execution:
         self._folder.joinpath("program").write_text(
@@ -148,8 +150,10 @@ class Execution:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        # shutdown wakes the thread that waits in accept; close alone would not.
-        self._server.shutdown(socket.SHUT_RDWR)
+        # shutdown wakes who waits, here for a program and there a program that hangs; close alone would not.
+        for waiting in (self._server, *self._connections):
+            with contextlib.suppress(OSError):
+                waiting.shutdown(socket.SHUT_RDWR)
         self.close()
 
     def close(self) -> None:
@@ -186,6 +190,7 @@ class Execution:
                 connection, _address = self._server.accept()
             except OSError:
                 return
+            self._connections.append(connection)
             threading.Thread(target=self._answer, args=(connection,), name="program of the look-alike", daemon=True).start()
 
     def _answer(self, connection: socket.socket) -> None:
@@ -204,7 +209,7 @@ class Execution:
             told = {"rc": ended.rc, "stdout": base64.b64encode(ended.stdout).decode(), "stderr": base64.b64encode(ended.stderr).decode()}
             try:
                 connection.sendall(json.dumps(told).encode() + b"\n")
-            except BrokenPipeError:
+            except OSError:
                 return  # its deadline came first
 
     def _completed(self, asked: dict[str, Any]) -> programs.Completed | None:
