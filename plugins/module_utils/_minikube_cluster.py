@@ -367,7 +367,11 @@ class Cluster:
 
     def _verify_deleted(self) -> Layer | None:
         look = self.look()
-        if look.engine_reachable and look.container is None and look.profile is None:
+        if look.volume:
+            # Without a profile minikube may not look for it.
+            self._run([self.tools.docker, "volume", "rm", self.wanted.name], CLIENT_SECONDS)
+            look = self.look()
+        if look.engine_reachable and look.container is None and look.profile is None and not look.volume:
             return None
         state = mk.judge(look)
         finding = CATALOGUE["MK-039"].finding(f"after minikube delete -p {self.wanted.name}", state=f"still {state}")
