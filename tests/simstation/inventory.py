@@ -12,11 +12,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.simstation.openssh.server import Keys
 from tests.simstation.scenarios import base
 from tests.simstation.station import Station
+
+if TYPE_CHECKING:
+    from tests.simstation.openssh.server import Keys
 
 HEADER = "# Written by `python -m tests.simstation serve`. The workstations are simulated; the accounts are theirs alone.\n"
 CONNECT_AS = "dev"

@@ -16,18 +16,21 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.simstation import adhoc_scripts, inventory, process
 from tests.simstation.cmdexe import CommandShell
 from tests.simstation.control import Control
-from tests.simstation.openssh import server as openssh
-from tests.simstation.openssh.default_shell import DefaultShell
 from tests.simstation.station import DEFAULT_TIME_SCALE, Station
 from tests.simstation.troubles import Rule, Troubles
 from tests.simstation.wsman.net import Reactor
 from tests.simstation.wsman.server import Machine, WireLog, WsmanOptions, WsmanServer
 from tests.simstation.wsman.shells import Quotas
 from tests.simstation.wsman.tls import Authority, create_authority
+
+if TYPE_CHECKING:
+    from tests.simstation.openssh.front import SshFront
+    from tests.simstation.openssh.server import SshServer
 
 SAVE_SECONDS = 2.0
 STATE_FILE = "state.json"
@@ -82,6 +85,9 @@ class Simulation:
         if self.wishes.https:
             self._authority = create_authority(self._directory)
         if self.wishes.carrier == "ssh":
+            # Only this carrier needs asyncssh, which `make setup` does not install.
+            from tests.simstation.openssh.front import SshFront
+
             self._ssh = SshFront(self._directory, self.wishes.ssh_shell, self._troubles)
         for name, scenario in host_names(self.wishes.scenarios, self.wishes.hosts).items():
             self.stations[name] = self._station(name, scenario)
@@ -188,28 +194,6 @@ class Simulation:
             station.record_error(f"crash of the simulator: {what}", text)
 
 
-class SshFront:
-    """The sshd of each station, beside its WinRM."""
-
-    def __init__(self, directory: Path, shell: str, troubles: Troubles) -> None:
-        self.keys = openssh.create_keys(directory)
-        self.servers: dict[str, openssh.SshServer] = {}
-        self._shell = shell
-        self._troubles = troubles
-        self._loop = openssh.Loop()
-
-    def serve(self, station: Station, programs: CommandShell, wire_log: WireLog) -> None:
-        shell = DefaultShell(station, programs, self._shell)
-        machine = openssh.Machine(station.name, lambda: passwords(station), shell, station.record_error, self._troubles)
-        self.servers[station.name] = openssh.SshServer(machine, self._loop, self.keys, wire_log)
-        follow_power(station, self.servers[station.name])
-
-    def stop(self) -> None:
-        for server in self.servers.values():
-            server.stop()
-        self._loop.stop()
-
-
 def host_names(scenarios: Sequence[str], hosts: int) -> dict[str, str]:
     """One host per scenario, called like it; or `hosts` of the only one, numbered."""
     if hosts > 1 and len(scenarios) != 1:
@@ -226,7 +210,7 @@ def passwords(station: Station) -> Mapping[str, str]:
         return {name: account["password"] for name, account in station.state["windows"]["users"].items()}
 
 
-def follow_power(station: Station, server: WsmanServer | openssh.SshServer) -> None:
+def follow_power(station: Station, server: WsmanServer | SshServer) -> None:
     """The port goes down and up with the machine. Once up, it shows the logon prompt, which leaves a mark in the registry."""
 
     def follow(on: bool) -> None:
