@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import containers, desktop, engine, gotemplate
+from . import containers, desktop, docker_archives, engine, gotemplate
 
 if TYPE_CHECKING:
     from ..distro.programs import Call
@@ -408,6 +408,24 @@ def network(call: Call, words: list[str], trouble: str | None) -> int:
     return 0
 
 
+def save(call: Call, words: list[str], trouble: str | None) -> int:
+    options, names = split_options(call, words, "-o --output", "")
+    need_engine(trouble)
+    return docker_archives.save(call, options, names)
+
+
+def load(call: Call, words: list[str], trouble: str | None) -> int:
+    options, names = split_options(call, words, "-i --input", "-q --quiet")
+    need_engine(trouble)
+    return docker_archives.load(call, options, names)
+
+
+def tag(call: Call, words: list[str], trouble: str | None) -> int:
+    _options, names = split_options(call, words, "", "")
+    need_engine(trouble)
+    return docker_archives.tag(call, names)
+
+
 COMMANDS: dict[str, Callable[[Call, list[str], str | None], int]] = {
     "container inspect": container_inspect,
     "container ls": ps,
@@ -421,12 +439,15 @@ COMMANDS: dict[str, Callable[[Call, list[str], str | None], int]] = {
     "image rm": rmi,
     "images": image_ls,
     "info": info,
+    "load": load,
     "inspect": inspect,
     "network": network,
     "ps": ps,
     "pull": pull,
     "rm": remove,
     "rmi": rmi,
+    "save": save,
+    "tag": tag,
     "run": run,
     "start": start,
     "stop": stop,
