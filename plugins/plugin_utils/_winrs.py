@@ -55,6 +55,11 @@ class WireFailure(Exception):
         return bool(self.codes & (HELD_BY_OTHERS | {BUSY, SERVICE_UNAVAILABLE}))
 
     @property
+    def passes_for_a_new_shell(self) -> bool:
+        """What is used up in one shell is only short when it is asked for another."""
+        return self.passes or OPERATIONS_USED_UP in self.codes
+
+    @property
     def needs_new_shell(self) -> bool:
         return bool(self.codes & {OPERATIONS_USED_UP, SHELL_GONE})
 
@@ -97,7 +102,7 @@ class WinRSChannel:
     def open(self) -> None:
         if not self.wire.is_open:
             try:
-                self._patiently("the host grants a remote shell", lambda: self.wire.open(ENVIRONMENT))
+                self._patiently("the host grants a remote shell", lambda: self.wire.open(ENVIRONMENT), lambda failure: failure.passes_for_a_new_shell)
             except WireFailure as failure:
                 raise AnsibleConnectionFailure(str(failure)) from failure
 
@@ -168,14 +173,14 @@ class WinRSChannel:
             display.vvvv(f"A finished command could not be cleaned up: {failure}")
 
     @staticmethod
-    def _patiently(awaited: str, act: t.Callable[[], Answer]) -> Answer:
+    def _patiently(awaited: str, act: t.Callable[[], Answer], passes: t.Callable[[WireFailure], bool] = lambda failure: failure.passes) -> Answer:
         """What `act` gives, as soon as the host is no longer too busy for it."""
 
         def attempt() -> tuple[WireFailure | None, list[Answer]]:
             try:
                 return None, [act()]
             except WireFailure as failure:
-                if not failure.passes:
+                if not passes(failure):
                     raise
                 display.vvvv(f"The host is busy ({failure}); trying again")
                 return failure, []

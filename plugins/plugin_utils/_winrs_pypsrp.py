@@ -125,4 +125,6 @@ def _codes(failure: Exception) -> list[int | None]:
 def _reason(failure: Exception) -> str:
     if isinstance(failure, AuthenticationError):
         return f"failed to authenticate with the server: {failure}"
+    if isinstance(failure, ET.ParseError):
+        return f"the host's answer was cut off, or is no XML: {failure}"
     return str(failure).strip() or type(failure).__name__

@@ -115,4 +115,8 @@ def _codes(failure: Exception) -> list[int | None]:
 def _reason(failure: Exception) -> str:
     if getattr(failure, "code", None) == 401:
         return "the specified credentials were rejected by the server"
+    if isinstance(failure, WinRMOperationTimeoutError):
+        return "the host did not do it within the operation timeout"
+    if isinstance(failure, ET.ParseError):
+        return f"the host's answer was cut off, or is no XML: {failure}"
     return str(failure).strip() or type(failure).__name__

@@ -132,6 +132,12 @@ def test_what_a_busy_host_refused_is_repeated(verb: str, code: int) -> None:
     assert wire.verbs().count(verb) == 3
 
 
+def test_operations_that_are_short_for_a_new_shell_are_waited_for() -> None:
+    wire = FakeWire({"create": [failure(OPERATIONS_USED_UP)] * 2})
+    assert run(wire).rc == 0
+    assert wire.verbs()[:3] == ["create"] * 3
+
+
 @pytest.mark.parametrize("verb", ["create", "command", "send", "receive"])
 def test_a_host_that_stays_busy_is_unreachable(verb: str) -> None:
     with pytest.raises(AnsibleConnectionFailure, match=r"The host stayed busy for 0 s\. the reason"):
