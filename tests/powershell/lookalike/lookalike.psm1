@@ -96,7 +96,8 @@ function Start-ScheduledTask {
     $task = $tasks[$TaskName]
     if (-not (Read-Station)['session'] -or -not $task.Settings.OnBattery) { return }
     $known = '^-NoProfile -NonInteractive -WindowStyle Hidden -ExecutionPolicy Unrestricted -EncodedCommand (\S+)$'
-    if ($task.Action.Execute -ne 'PowerShell.exe' -or $task.Action.Argument -notmatch $known) { throw "not imitated: $($task.Action.Execute) $($task.Action.Argument)" }
+    if ($task.Action.Execute -ne 'PowerShell.exe') { throw "not imitated: a task that runs $($task.Action.Execute)" }
+    if (-not ($task.Action.Argument -match $known)) { throw "not imitated: PowerShell.exe $($task.Action.Argument)" }
     $text = "Import-Module '$PSScriptRoot/lookalike.psm1' -ArgumentList '$Folder' -DisableNameChecking`n"
     $text += [Text.Encoding]::Unicode.GetString([Convert]::FromBase64String($Matches[1]))
     $start = New-Object Diagnostics.ProcessStartInfo
