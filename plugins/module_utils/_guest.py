@@ -23,8 +23,12 @@ CATALOGUE = Catalogue(ENTRIES)
 
 WSL2, WSL1, NATIVE = "wsl2", "wsl1", "native"
 
-# Packages of a Linux display driver. The container toolkit and its library are none.
-DRIVER_PACKAGES = ("nvidia-driver-*", "libnvidia-compute-*", "nvidia-utils-*", "nvidia-dkms-*", "cuda-drivers*", "libcuda1")
+# Packages of a Linux display driver: Ubuntu's and NVIDIA's, Debian's, and those of Fedora, RHEL and RPM Fusion. The container toolkit and its library are none.
+DRIVER_PACKAGES = (
+    *("nvidia-driver-*", "libnvidia-compute-*", "nvidia-utils-*", "nvidia-dkms-*", "cuda-drivers*", "libcuda1"),
+    *("nvidia-driver", "nvidia-smi", "nvidia-kernel-dkms", "libnvidia-ml1"),
+    *("akmod-nvidia*", "kmod-nvidia*", "xorg-x11-drv-nvidia*", "nvidia-kmod*"),
+)
 NEVER_REMOVED = ("libnvidia-container*", "nvidia-container-toolkit*")
 
 WSL_LIBRARIES = "/usr/lib/wsl"
@@ -42,11 +46,13 @@ class Guest:
     release: str = ""
     python: str = ""
     devices: tuple[str, ...] = ()
-    # Library -> its path in /usr/lib/wsl/lib, empty when it is missing.
+    # Library -> its path in /usr/lib/wsl/lib, on native Linux where the dynamic linker finds it; empty when it is missing.
     libraries: t.Mapping[str, str] = field(default_factory=dict)
     driver_store: bool = False
     packages: t.Mapping[str, str] = field(default_factory=dict)
     stray_libraries: tuple[str, ...] = ()
+    # Stray library -> the package it belongs to, empty for one that no package owns.
+    library_owners: t.Mapping[str, str] = field(default_factory=dict)
     linker_first: str = ""
     nvidia_smi: str = ""
     nvidia_smi_output: str = ""
@@ -69,6 +75,7 @@ class Guest:
             "libraries": dict(self.libraries),
             "conflicting_packages": self.conflicting_packages,
             "stray_libraries": list(self.stray_libraries),
+            "library_owners": dict(self.library_owners),
             "gpus": list(self.gpus),
             "wsl_conf": dict(self.wsl_conf),
             "user": dict(self.user),
@@ -95,6 +102,12 @@ def installed_packages(text: str) -> dict[str, str]:
     """From `dpkg-query -W` with the columns name, version and status."""
     rows = (line.split("\t") for line in text.splitlines())
     return {row[0]: row[1] for row in rows if len(row) == 3 and row[2] == "installed"}
+
+
+def owner(text: str) -> str:
+    """From `dpkg -S FILE` (`libcuda1:amd64: /usr/lib/...`, or a diversion) or `rpm -qf --qf '%{NAME}\\n' FILE`; empty when no package owns it."""
+    line = next((line for line in text.splitlines() if line and not line.startswith("diversion ") and "not owned" not in line), "")
+    return line.partition(":")[0].strip()
 
 
 def first_library(text: str, name: str) -> str:
@@ -129,6 +142,9 @@ def _wsl_findings(guest: Guest) -> t.Iterator[Finding]:
         yield CATALOGUE["GUEST-020"].finding("[gpu] enabled=false")
     elif "/dev/dxg" not in guest.devices:
         yield CATALOGUE["GUEST-001"].finding("/dev/dxg: No such file or directory")
+    nodes = [device for device in guest.devices if device.startswith("/dev/nvidia")]
+    if nodes:
+        yield CATALOGUE["GUEST-025"].finding(", ".join(nodes), nodes=", ".join(nodes))
     for setting in ("gpu.appendLibPath", "automount.ldconfig"):
         if guest.wsl_conf.get(setting) is False:
             yield CATALOGUE["GUEST-021"].finding(f"{setting}=false", setting=setting)
@@ -141,7 +157,8 @@ def _wsl_findings(guest: Guest) -> t.Iterator[Finding]:
 
 def _library_findings(guest: Guest) -> t.Iterator[Finding]:
     if guest.stray_libraries and not guest.conflicting_packages:
-        files = ", ".join(guest.stray_libraries)
+        owned = {path: guest.library_owners.get(path, "") for path in guest.stray_libraries}
+        files = ", ".join(f"{path} of package {package}" if package else path for path, package in owned.items())
         yield CATALOGUE["GUEST-003"].finding(files, files=files)
     if not guest.libraries.get("libcuda.so.1"):
         if "/dev/dxg" in guest.devices:
@@ -171,3 +188,5 @@ def _other_findings(guest: Guest) -> t.Iterator[Finding]:
         yield CATALOGUE["GUEST-007"].finding("/dev/nvidiactl: No such file or directory")
     elif guest.nvidia_smi_ok is False:
         yield CATALOGUE["GUEST-024"].finding(guest.nvidia_smi_output)
+    elif not guest.linker_first:
+        yield CATALOGUE["GUEST-026"].finding("ldconfig -p lists no libcuda.so.1")

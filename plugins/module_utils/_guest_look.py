@@ -27,6 +27,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._guest import (
     first_library,
     installed_packages,
     listed_gpus,
+    owner,
     platform_of,
 )
 from ansible_collections.gpudev.workstation.plugins.module_utils._runner import Completed, Runner
@@ -45,6 +46,8 @@ def look(runner: Runner, user: str = "", venv: str = DEFAULT_VENV, root: str = "
     where = platform_of(kernel, os.path.isdir(_at(root, WSL_LIBRARIES)) or "WSL_DISTRO_NAME" in os.environ)
     release = _os_release(root)
     smi = _nvidia_smi(runner, where, root)
+    stray = tuple(_stray(root)) if where == WSL2 else ()
+    linker = _linker(runner)
     return Guest(
         platform=where,
         kernel=kernel,
@@ -52,11 +55,12 @@ def look(runner: Runner, user: str = "", venv: str = DEFAULT_VENV, root: str = "
         release=release.get("VERSION_ID", ""),
         python=platform.python_version(),
         devices=_devices(root),
-        libraries={name: _if_there(root, f"{WSL_LIBRARIES}/lib/{name}") for name in LIBRARIES} if where == WSL2 else {},
+        libraries=_libraries(where, root, linker),
         driver_store=bool(_found(root, f"{WSL_LIBRARIES}/drivers/*")),
         packages=_packages(runner),
-        stray_libraries=tuple(_stray(root)) if where == WSL2 else (),
-        linker_first=_linker(runner),
+        stray_libraries=stray,
+        library_owners={path: _owner(runner, path) for path in stray},
+        linker_first=first_library(linker, DRIVER_LIBRARIES[0]),
         nvidia_smi=shutil.which("nvidia-smi") or "",
         nvidia_smi_ok=None if smi is None else smi.ok and bool(listed_gpus(smi.stdout)),
         nvidia_smi_output="" if smi is None else smi.told(),
@@ -105,17 +109,36 @@ def _stray(root: str) -> t.Iterator[str]:
                 yield path
 
 
+def _libraries(where: str, root: str, linker: str) -> dict[str, str]:
+    if where == WSL2:
+        return {name: _if_there(root, f"{WSL_LIBRARIES}/lib/{name}") for name in LIBRARIES}
+    return {name: first_library(linker, name) for name in DRIVER_LIBRARIES} if where == NATIVE else {}
+
+
 def _packages(runner: Runner) -> dict[str, str]:
-    query = ["dpkg-query", "-W", "-f", "${Package}\\t${Version}\\t${db:Status-Status}\\n"]
-    answer = runner.run(query, timeout=SECONDS)
+    answer = runner.run(["dpkg-query", "-W", "-f", "${Package}\\t${Version}\\t${db:Status-Status}\\n"], timeout=SECONDS)
+    if answer.missing:
+        answer = runner.run(["rpm", "-qa", "--qf", "%{NAME}\\t%{VERSION}-%{RELEASE}\\tinstalled\\n"], timeout=SECONDS)
     return installed_packages(answer.stdout) if answer.ok else {}
 
 
+def _owner(runner: Runner, path: str) -> str:
+    """The package that a file, or what it leads to, belongs to."""
+    for file in dict.fromkeys((path, os.path.realpath(path))):
+        answer = runner.run(["dpkg", "-S", file], timeout=SECONDS)
+        if answer.missing:
+            answer = runner.run(["rpm", "-qf", "--qf", "%{NAME}\\n", file], timeout=SECONDS)
+        if answer.ok:
+            return owner(answer.stdout)
+    return ""
+
+
 def _linker(runner: Runner) -> str:
+    """What the dynamic linker knows, in its order."""
     for program in ("/sbin/ldconfig", "ldconfig"):
         answer = runner.run([program, "-p"], timeout=SECONDS)
         if not answer.missing:
-            return first_library(answer.stdout, "libcuda.so.1")
+            return answer.stdout
     return ""
 
 

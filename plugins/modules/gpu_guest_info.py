@@ -78,7 +78,7 @@ guest:
       elements: str
       sample: [/dev/dxg]
     libraries:
-      description: Where WSL provides which library; empty for one that is missing.
+      description: Where WSL provides which library, on native Linux where the dynamic linker finds it; empty for one that is missing.
       type: dict
       sample: {"libcuda.so.1": /usr/lib/wsl/lib/libcuda.so.1}
     driver_store:
@@ -108,6 +108,10 @@ guest:
       type: list
       elements: str
       sample: []
+    library_owners:
+      description: The package that each of them belongs to; empty for a file that no package owns, as a runfile installer leaves it.
+      type: dict
+      sample: {"/usr/lib/x86_64-linux-gnu/libcuda.so.1": "libnvidia-compute-550"}
     wsl_conf:
       description: What WSL accepts of C(/etc/wsl.conf), by section and key.
       type: dict

@@ -2,6 +2,10 @@
 # Purge exactly the packages in the arguments, or nothing. The line before this text sets them.
 LC_ALL=C DEBIAN_FRONTEND=noninteractive
 export LC_ALL DEBIAN_FRONTEND
+if ! command -v apt-get >/dev/null; then
+    echo "Nothing was removed, because there is no apt-get here. Remove them by hand, for example: dnf remove $*" >&2
+    exit 1
+fi
 plan=$(apt-get -s purge "$@") || { echo "$plan"; exit 1; }
 # The indented lines below this sentence name everything that would go; a purged package has a star behind its name.
 others=

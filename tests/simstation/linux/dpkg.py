@@ -138,12 +138,30 @@ def dpkg(call: Call) -> int:
         return _list(call, arguments[1:])
     if arguments[:1] in (["-s"], ["--status"]):
         return _status(call, arguments[1:])
+    if arguments[:1] in (["-S"], ["--search"]):
+        return _search(call, arguments[1:])
     if arguments == ["--print-architecture"]:
         call.out(f"{ARCHITECTURE}\n")
         return 0
     if arguments == ["--configure", "-a"]:
         return 0
     return call.unknown()
+
+
+def _search(call: Call, paths: list[str]) -> int:
+    """Whose file it is. The station knows that of the driver's libraries alone: Ubuntu ships them in libnvidia-compute-NNN. Texts: Debian's dpkg 1.22."""
+    found = 0
+    compute = next((name for name in sorted(_installed(call)) if fnmatch.fnmatchcase(name, "libnvidia-compute-*")), "")
+    for path in paths:
+        name = path.rpartition("/")[2]
+        if not name.startswith(("libcuda.so", "libnvidia-ml.so")):
+            call.unknown(f"dpkg -S {path}")
+        if compute and path.startswith("/usr/lib/x86_64-linux-gnu/"):
+            call.out(f"{compute}:{ARCHITECTURE}: {path}\n")
+            found += 1
+        else:
+            call.err(f"dpkg-query: no path found matching pattern {path}\n")
+    return 0 if found == len(paths) else 1
 
 
 def _matching(installed: dict[str, str], pattern: str) -> list[str]:

@@ -20,6 +20,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._guest import (
     guest_layer,
     installed_packages,
     listed_gpus,
+    owner,
     platform_of,
 )
 from ansible_collections.gpudev.workstation.plugins.module_utils._guest_look import look, user_facts
@@ -42,7 +43,15 @@ HEALTHY = Guest(
     nvidia_smi_ok=True,
     gpus=(GPU,),
 )
-NATIVE = Guest(platform="native", devices=("/dev/nvidiactl", "/dev/nvidia0"), nvidia_smi="/usr/bin/nvidia-smi", nvidia_smi_ok=True, gpus=("NVIDIA H200",))
+# As tests/gpu/recordings/one has it.
+NATIVE = Guest(
+    platform="native",
+    devices=("/dev/nvidiactl", "/dev/nvidia0"),
+    linker_first="/usr/local/nvidia/lib64/libcuda.so.1",
+    nvidia_smi="/usr/local/nvidia/bin/nvidia-smi",
+    nvidia_smi_ok=True,
+    gpus=("NVIDIA H200",),
+)
 DRIVER = {"libnvidia-compute-550": "550", "nvidia-utils-550": "550", "libnvidia-container1": "1.17", "nvidia-container-toolkit": "1.17"}
 STRAY = "/usr/lib/x86_64-linux-gnu/libcuda.so.1"
 # Recorded in microsoft/WSL#9938.
@@ -70,6 +79,8 @@ JUDGED: list[tuple[str, Guest, str, list[str]]] = [
     ("wsl 1", replace(HEALTHY, platform="wsl1", devices=()), "unsupported", ["GUEST-022"]),
     ("native without driver", replace(NATIVE, devices=()), "broken", ["GUEST-007"]),
     ("a driver is right on native linux", replace(NATIVE, packages=DRIVER), "ok", []),
+    ("native without cuda", replace(NATIVE, linker_first=""), "ok", ["GUEST-026"]),
+    ("nodes of a linux driver in wsl", replace(HEALTHY, devices=("/dev/dxg", "/dev/nvidiactl")), "ok", ["GUEST-025"]),
 ]
 
 
@@ -77,6 +88,30 @@ JUDGED: list[tuple[str, Guest, str, list[str]]] = [
 def test_judged(what: str, guest: Guest, status: str, codes: list[str]) -> None:
     layer = guest_layer(guest)
     assert (layer.layer, layer.status, [finding.code for finding in layer.findings]) == ("distro", status, codes)
+
+
+def test_a_stray_library_is_named_with_its_package() -> None:
+    layer = guest_layer(replace(HEALTHY, stray_libraries=(STRAY, "/usr/lib/libcuda.so.1"), library_owners={STRAY: "acme-gpu", "/usr/lib/libcuda.so.1": ""}))
+    assert layer.findings[0].symptom == f"{STRAY} of package acme-gpu, /usr/lib/libcuda.so.1"
+
+
+@pytest.mark.parametrize(
+    ("text", "package"),
+    [
+        (f"libnvidia-compute-550:amd64: {STRAY}\n", "libnvidia-compute-550"),
+        (f"diversion by glx-diversions from: {STRAY}\nlibcuda1:amd64: {STRAY}\n", "libcuda1"),
+        ("nvidia-driver-cuda-libs\n", "nvidia-driver-cuda-libs"),
+        (f"file {STRAY} is not owned by any package\n", ""),
+        ("", ""),
+    ],
+)
+def test_owners(text: str, package: str) -> None:
+    assert owner(text) == package
+
+
+def test_packages_of_rpm(tmp_path: Path) -> None:
+    guest = look(Programs(uname="6.6.87.2-microsoft-standard-WSL2\n", rpm="bash\t5.2-1\tinstalled\nakmod-nvidia\t3:580-1\tinstalled\n"), root=str(tmp_path))
+    assert (guest.platform, guest.conflicting_packages) == ("wsl2", ["akmod-nvidia"])
 
 
 def test_a_harmless_remark_of_ldconfig_is_no_finding() -> None:
@@ -95,7 +130,18 @@ def test_the_guides_word_on_linux_drivers_has_an_entry() -> None:
 
 
 def test_exactly_the_driver_packages_are_named() -> None:
-    names = ["nvidia-driver-550", "libnvidia-compute-550", "nvidia-utils-550", "nvidia-dkms-550", "cuda-drivers-550", "cuda-drivers", "libcuda1"]
+    names = [
+        "akmod-nvidia",
+        "nvidia-driver",
+        "xorg-x11-drv-nvidia-cuda",
+        "nvidia-driver-550",
+        "libnvidia-compute-550",
+        "nvidia-utils-550",
+        "nvidia-dkms-550",
+        "cuda-drivers-550",
+        "cuda-drivers",
+        "libcuda1",
+    ]
     others = [
         "nvidia-container-toolkit",
         "nvidia-container-toolkit-base",
@@ -194,7 +240,8 @@ def test_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_empty_root_is_no_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WSL_DISTRO_NAME", raising=False)
     guest = look(Programs(uname="6.8.0-31-generic\n"), root=str(tmp_path))
-    assert (guest.platform, guest.devices, guest.libraries, guest.venv_ready) == ("native", (), {}, False)
+    missing = {"libcuda.so.1": "", "libnvidia-ml.so.1": ""}
+    assert (guest.platform, guest.devices, guest.libraries, guest.venv_ready) == ("native", (), missing, False)
 
 
 def test_users() -> None:

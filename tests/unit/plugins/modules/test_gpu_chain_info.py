@@ -108,7 +108,7 @@ def test_no_image_is_ever_fetched() -> None:
     layer = ChainLook(PARAMS, commands, check_mode=False).docker_gpu()
     assert layer.status == SKIPPED
     assert "fetches nothing" in layer.summary
-    assert [argv[1] for argv in commands.ran] == ["image"]
+    assert [argv[1] for argv in commands.ran] == ["ps", "image"]
 
 
 def test_missing_client_is_said_not_taken_for_a_broken_plugin() -> None:
