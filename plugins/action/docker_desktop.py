@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ntpath
 import typing as t
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import (
@@ -41,6 +42,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._result import 
 from ansible_collections.gpudev.workstation.plugins.module_utils._versions import older
 from ansible_collections.gpudev.workstation.plugins.module_utils._wait import DeadlinePassed, wait_until
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._controller import this_controller
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._earlier import follow_earlier
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._installer import Codes, Installer, NotAsDeclared, refuse_malformed
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import ALLOW, Arguments, WindowsAction, ask_in_background, ask_named
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation, WorkstationError
@@ -174,6 +176,10 @@ class ActionModule(WindowsAction):
         except NotAsDeclared as reason:
             raise Stopped(str(reason), reason.finding, found) from reason
         seconds = _docker_desktop_plan.SECONDS_TO_INSTALL
+        if follow_earlier(self, station, "Docker Desktop", path, ntpath.basename(path), seconds):
+            after = self._do(station)[1]
+            if after.installed and not older(after.version, wanted.min_version):
+                return after
         tell, questions = self.awaiting("Docker Desktop", f"the end of {path}", seconds), _docker_desktop.questions()
         answer, seen = ask_in_background(station, questions, _docker_desktop_plan.install_command(path), seconds + 60, tell)
         after = _docker_desktop.docker_desktop(seen)

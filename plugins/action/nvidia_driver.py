@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ntpath
 import typing as t
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._versions impor
 from ansible_collections.gpudev.workstation.plugins.module_utils._windows_driver import CATALOGUE, NvidiaDriver
 from ansible_collections.gpudev.workstation.plugins.module_utils._windows_driver_plan import SECONDS_TO_INSTALL, SHUTDOWN, Step, Wanted
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._controller import this_controller
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._earlier import follow_earlier
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._installer import Codes, Installer, NotAsDeclared, refuse_malformed
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import ALLOW, Arguments, WindowsAction, ask_in_background, ask_named
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation, WorkstationError
@@ -98,6 +100,10 @@ class ActionModule(WindowsAction):
 
     def _installed(self, station: Workstation, path: str, wanted: Wanted, before: Seen) -> Seen:
         """Run the installer as a job; the driver that is seen afterwards counts, whatever the exit code was."""
+        if follow_earlier(self, station, "NVIDIA driver", path, ntpath.basename(path), SECONDS_TO_INSTALL):
+            after = _seen(ask_named(station, _questions())[1], before.user.wanted)
+            if after.driver.gpus and not older(after.driver.driver_version, wanted.minimum):
+                return after
         self.progress(f"NVIDIA driver: {path} is installed")
         tell = self.awaiting("NVIDIA driver", f"the end of {path}", SECONDS_TO_INSTALL)
         limit = SECONDS_TO_INSTALL + 60

@@ -19,6 +19,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._versions impor
 from ansible_collections.gpudev.workstation.plugins.module_utils._wsl import CATALOGUE, Wsl, recognised
 from ansible_collections.gpudev.workstation.plugins.module_utils._wsl_plan import Step, Wanted
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._controller import this_controller
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._earlier import follow_earlier
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._installer import Codes, Installer, NotAsDeclared, refuse_malformed
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import ALLOW, Arguments, WindowsAction, ask_in_background, ask_named
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation, WorkstationError
@@ -141,6 +142,11 @@ class ActionModule(WindowsAction):
         return answer.native(), seen
 
     def _package(self, station: Workstation, arguments: Arguments, wanted: Wanted, found: Wsl, step: Step) -> Wsl:
+        program, words = _wsl_plan.package_process(wanted)
+        if follow_earlier(self, station, "WSL", program, words, _wsl_plan.SECONDS_TO_INSTALL):
+            after = self._look(station, arguments["windows_user"])[1]
+            if not older(after.version, wanted.min_version):
+                return after
         if step.consent:
             let_docker_desktop_settle(self, station)
         told, way, after = self._install_package(station, arguments, wanted, found)
@@ -170,6 +176,11 @@ class ActionModule(WindowsAction):
         return told, way, after
 
     def _distribution(self, station: Workstation, arguments: Arguments, wanted: Wanted, found: Wsl) -> Wsl:
+        program, words = _wsl_plan.distribution_process(wanted)
+        if follow_earlier(self, station, "WSL", program, words, _wsl_plan.SECONDS_TO_INSTALL):
+            after = self._look(station, arguments["windows_user"])[1]
+            if after.named(wanted.distribution) is not None:
+                return after
         native, seen = self._run_in_background(station, _wsl_plan.distribution_command(found, wanted), f"the installation of {wanted.distribution}")
         after = _wsl.wsl(seen)
         if after.named(wanted.distribution) is None:

@@ -8,6 +8,7 @@ Note that this module util is PRIVATE to the collection.
 
 from __future__ import annotations
 
+import ntpath
 import re
 import typing as t
 from dataclasses import dataclass, field, replace
@@ -121,6 +122,15 @@ def distribution_command(found: Wsl, wanted: Wanted) -> Item:
     else:
         words = ("--install", "--from-file", wanted.rootfs, "--name", name, "--no-launch")
     return wsl_command(*words, timeout=SECONDS_TO_INSTALL, executable=found.executable)
+
+
+def package_process(wanted: Wanted) -> t.Tuple[str, str]:
+    """How an installation of WSL shows among the processes: its program, and words of its command line."""
+    return ("msiexec.exe", ntpath.basename(wanted.installer)) if wanted.installer else ("wsl.exe", "--no-distribution")
+
+
+def distribution_process(wanted: Wanted) -> t.Tuple[str, str]:
+    return "wsl.exe", ntpath.basename(wanted.rootfs) or f"--distribution {wanted.distribution} --no-launch"
 
 
 def set_command(found: Wsl, wanted: Wanted, step: Step) -> Item:

@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 
-from tests.harness import Stations, chain_of, playbook, serve
+from tests.harness import Stations, chain_of, kill_playbook_at, playbook, serve
 from tests.integration.conftest import assert_understood
 
 SPANISH = ("--locale", "es-ES")
@@ -116,3 +116,13 @@ def test_wsl_and_its_distribution_from_the_internet(station: Stations) -> None:
     assert [(name, entry["version"]) for name, entry in distributions.items()] == [("Ubuntu-24.04", 2)]
     again = playbook(station, "site.yml", "--tags", "windows_host,wsl", "-e", "wsl_installer=", "-e", "wsl_rootfs=")
     assert (again.rc, again.changed()) == (0, 0), again.output
+
+
+def test_an_installation_whose_controller_was_killed_is_followed_by_the_next_run() -> None:
+    with serve("driver_to_install", options=("--time-scale", "0.2")) as stations:
+        killed = kill_playbook_at(stations, "NVIDIA driver: awaiting the end of", "site.yml", "--tags", "nvidia_driver")
+        assert killed.rc == -9, killed.output
+        run = playbook(stations, "site.yml", "--tags", "nvidia_driver")
+        assert (run.rc, chain_of(run, "driver_to_install")["nvidia_driver"]) == (0, "changed"), run.output
+        assert "which an earlier run has started" in run.output
+        assert_understood(stations)

@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 from . import files, registry, session
-from .programs import INSTALLERS, PROGRAMS, SYSTEM32, Completed, Invocation, always, crlf, installer_at
+from .programs import INSTALLERS, PROGRAMS, SYSTEM32, Completed, Invocation, always, crlf, installer_at, shown
 
 State = dict[str, Any]
 
@@ -182,7 +182,8 @@ def install_msi(call: Invocation, source: str) -> Completed:
     installer = installer_at(call.state, path)
     if installer is None or installer["kind"] != "wsl_msi" or installer["version"] not in KERNELS:
         call.station.unknown("content of an MSI package", ntpath.basename(path))
-    wsl_service.install_package(call.station, installer["version"], KERNELS[installer["version"]])
+    with shown(call.station, SYSTEM32 + "msiexec.exe", f'msiexec.exe /i "{path}" /qn /norestart'):
+        wsl_service.install_package(call.station, installer["version"], KERNELS[installer["version"]])
     return Completed(0)
 
 

@@ -51,7 +51,7 @@ def rows_of(station: Station, class_name: str) -> list[Row]:
             return [dict(row) for row in rows]
     for known, builder in CLASSES.items():
         if known.casefold() == class_name.casefold():
-            return builder(station.state)
+            return builder(station.state) + (running_programs(station) if builder is processes else [])
     station.record_error("CIM class", class_name)
     raise invalid_class()
 
@@ -239,6 +239,17 @@ def processes(state: State) -> list[Row]:
     if vm:
         rows.append({**_process("vmmemWSL", 6000, 0), "CreationDate": files.net_time(vm["started"])})
     return [{"CreationDate": boot, **row} for row in rows]
+
+
+def running_programs(station: Station) -> list[Row]:
+    """What somebody has started and waits for; the ones above show by the state of the workstation already."""
+    booted = files.net_time(station.state["windows"]["boot_time"])
+    rows = []
+    for number, (path, command_line) in enumerate(list(station.transient.get("running programs", {}).values())):
+        name = path.rpartition("\\")[2]
+        if name != "Docker Desktop.exe":
+            rows.append({**_process(name, 7000 + number, 0, path), "CommandLine": command_line, "CreationDate": booted})
+    return rows
 
 
 def _process(name: str, number: int, session: int, path: str | None = None) -> Row:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import ntpath
 import threading
+import uuid
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from .. import argv
 from ..station import Station, UnknownRequest
 from . import environment, files
 
@@ -127,9 +130,22 @@ def run(call: Invocation) -> Completed | None:
 
 def _run_into(program: Program, call: Invocation, outcome: list[Completed | UnknownRequest]) -> None:
     try:
-        outcome.append(program(call))
+        with shown(call.station, call.path, argv.join([call.path, *call.arguments])):
+            outcome.append(program(call))
     except UnknownRequest as refusal:
         outcome.append(refusal)
+
+
+@contextmanager
+def shown(station: Station, path: str, command_line: str) -> Iterator[None]:
+    """While a program runs it is among the processes; not state of the workstation, because it does not outlive the simulator."""
+    running: dict[str, tuple[str, str]] = station.transient.setdefault("running programs", {})
+    key = uuid.uuid4().hex
+    running[key] = (path, command_line)
+    try:
+        yield
+    finally:
+        del running[key]
 
 
 def start(call: Invocation) -> int:

@@ -335,3 +335,24 @@ def test_tasks_that_killed_runs_left_behind_are_removed_when_they_are_old() -> N
     assert run_action(ActionModule, FakeConnection(windows), UBUNTU)["changed"] is True
     removed = [command for command in windows.commands if "schtasks" in command]
     assert removed == [f"C:\\Windows\\System32\\schtasks.exe /delete /tn {old} /f"]
+
+
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_an_installer_that_an_earlier_run_started_is_followed(monkeypatch: pytest.MonkeyPatch, succeeds: bool) -> None:
+    monkeypatch.setattr("ansible_collections.gpudev.workstation.plugins.plugin_utils._earlier.POLL_SECONDS", 0.01)
+    windows, looks = absent(), []
+    cim = windows._cim
+
+    def ending(item: dict[str, Any]) -> list[dict[str, Any]]:
+        if "Docker Desktop Installer.exe" not in item.get("filter", ""):
+            return cim(item)
+        looks.append(1)
+        if len(looks) == 3 and succeeds:
+            windows.install_docker(running=False)
+        return [{"CommandLine": f'"{INSTALLER}" install --quiet'}] if len(looks) < 3 else []
+
+    monkeypatch.setattr(windows, "_cim", ending)
+    answer = run_action(ActionModule, FakeConnection(windows), FROM_FILE, modules=stat())
+    assert answer["layers"][0]["status"] == "changed", answer
+    assert len(looks) == 3
+    assert sum(INSTALLER in command for command in windows.commands) == (0 if succeeds else 1)

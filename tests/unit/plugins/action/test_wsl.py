@@ -332,3 +332,12 @@ def test_a_distribution_from_an_address_is_fetched_first() -> None:
     assert told["layers"][0]["status"] == "changed", told
     assert called == ["win_file", "win_get_url", "win_stat", "win_file"]
     assert any(f"--install --from-file {ROOTFS}" in command for command in windows.commands)
+
+
+def test_an_installation_that_never_ends_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ansible_collections.gpudev.workstation.plugins.module_utils._wsl_plan.SECONDS_TO_INSTALL", 0)
+    windows = fresh()
+    windows.cim["Win32_Process"] = [{"Name": "msiexec.exe", "CommandLine": f'msiexec.exe /i "{MSI}" /qn'}]
+    answer = run_action(ActionModule, FakeConnection(windows), FROM_FILES, modules=installer_modules(windows))
+    assert (answer["failed"], answer["changed"], answer["layers"][0]["status"]) == (True, False, "unknown")
+    assert "msiexec.exe: not within 0 s; it runs since before this run" in answer["msg"]
