@@ -149,6 +149,14 @@ class Provider:
         return outdated or int(status.get("updatedNumberScheduled", 0)) < self.desired
 
     @property
+    def recreatable(self) -> bool:
+        """Whether a deleted pod comes back: one without a controller is gone for good, a static one (owned by its node) is not restarted by that."""
+        if self.kind != "Pod":
+            return self.kind == "DaemonSet"
+        owners = self.body["metadata"].get("ownerReferences") or []
+        return any(owner.get("controller") and owner.get("kind") != "Node" for owner in owners)
+
+    @property
     def sharing(self) -> Sharing | None:
         """By its own words, else by what its kind can do; None: it does not say. minikube's addon has no setting for it."""
         said = in_log(self.log)

@@ -55,7 +55,7 @@ def decide(view: View, repair: bool = True, phase: str = PATIENCE, wanted: Shari
 
 def _decide_between(view: View, own: Provider, other: Provider, repair: bool, phase: str, wanted: Sharing | None) -> Decision:
     diagnosis = view.diagnosis(other)
-    if diagnosis.registered:
+    if diagnosis.registered and other.recreatable:
         return Decision(WITHDRAW, other, f"{other.told()} works")
     if diagnosis.starting and phase == GRACE:
         return Decision(SETTLE, other, f"{other.told()} is starting")
@@ -75,6 +75,6 @@ def _decide_one(view: View, provider: Provider, repair: bool, phase: str, wanted
         # After a restart of node or kubelet a plugin looks Ready seconds before its GPUs are allocatable again; a pull may succeed at the next try.
         return Decision(SETTLE, provider, diagnosis.symptom or f"{provider.told()} runs, no GPU is allocatable yet")
     # GPUs that are shared otherwise than declared are none that a fresh pod would share better.
-    if repair and not view.counts.usable and (diagnosis.entry is None or diagnosis.repairable):
+    if repair and provider.recreatable and not view.counts.usable and (diagnosis.entry is None or diagnosis.repairable):
         return Decision(RECREATE, provider, diagnosis.symptom or view.counts.told())
     return Decision(BROKEN, provider, diagnosis.symptom)

@@ -118,7 +118,7 @@ class Fallback:
         self._drop_config()
         view = look(self.kube)
         others = [provider for provider in view.others if provider.kind != "ResourceSlice"]
-        if self.actions and others:
+        if self.actions and others and others[0].recreatable:
             self._recreate_pods(others[0])
             self.repairs.append("the collection's own device plugin was withdrawn")
             if not self.check_mode:

@@ -486,3 +486,14 @@ def test_a_wsl_node_that_the_plugin_does_not_recognise_is_told_as_such(kernel: s
     answer = run(cluster, repair=False)
     assert codes(answer) == told
     assert any("wsl_gpu" in finding["remedy"] for finding in layer(answer)["findings"]) is ("microsoft" in kernel)
+
+
+@pytest.mark.parametrize("owners", [[], [{"apiVersion": "v1", "kind": "Node", "name": "minikube", "uid": "n", "controller": True}]])
+def test_a_pod_that_nobody_would_make_anew_is_never_deleted(owners: list[dict[str, Any]]) -> None:
+    """A pod by itself, and the mirror of a static manifest in the node."""
+    cluster = FakeCluster()
+    plugin_pod(cluster, "static", "nvidia-device-plugin-minikube", NOT_SUPPORTED)
+    cluster.objects[("Pod", "kube-system", "nvidia-device-plugin-minikube")]["metadata"]["ownerReferences"] = owners
+    answer = run(cluster)
+    assert (answer["provider"], codes(answer)[0]) == ("addon", "PLUGIN-NVML-004")
+    assert cluster.changes == []
