@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube as mk
+from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_declaration as declaring
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import skipped
-from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_cluster import refused_layer
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_assessment import refused_layer
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_options import argument_spec, declaration
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import result
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._followed_job import FollowedJobAction
@@ -26,9 +26,9 @@ class ActionModule(FollowedJobAction):
         answer: dict[str, t.Any] = super().run(tmp, task_vars)
         _validated, params = self.validate_argument_spec(argument_spec=argument_spec())
         wanted = declaration(params)
-        refused = mk.refusals(wanted)
+        refused = declaring.refusals(wanted)
         if params["validate_only"] and not refused:
-            refused = mk.engine_refusals(wanted, params["engine_memory_mib"], 0)
+            refused = declaring.engine_refusals(wanted, params["engine_memory_mib"], 0)
         if refused:
             answer.update(result([refused_layer(refused)], False, self._task.check_mode))
         elif params["validate_only"]:

@@ -10,26 +10,33 @@ Note that this module util is PRIVATE to the collection.
 
 from __future__ import annotations
 
-import glob
 import os
 import pwd
 import re
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _docker, _kube
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube as mk
+from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_declaration as declaring
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_evidence as evidence
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_inside as inside
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_plan as planning
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_process as process
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_wsl_gpu as wsl_gpu
-from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import trimmed
-from ansible_collections.gpudev.workstation.plugins.module_utils._docker_probe import Outcome, look_at_engine
-from ansible_collections.gpudev.workstation.plugins.module_utils._layers import BROKEN, CHANGED, DRIFT, NOT_APPLICABLE, OK, UNSUPPORTED, Finding, Layer
-from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import CATALOGUE, Declaration, Inside, Look, Node
+from ansible_collections.gpudev.workstation.plugins.module_utils._docker_probe import look_at_engine
+from ansible_collections.gpudev.workstation.plugins.module_utils._layers import BROKEN, CHANGED, DRIFT, OK, Finding, Layer
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import CATALOGUE, Inside, Look, Node
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_assessment import (
+    Assessment,
+    drift_findings,
+    facts_of,
+    state_finding,
+    unreadable_findings,
+)
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_declaration import Declaration
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_evidence import clean
-from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_plan import Drift, Step
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_plan import Step
 from ansible_collections.gpudev.workstation.plugins.module_utils._nvidia_smi import parse_list, version_key
 from ansible_collections.gpudev.workstation.plugins.module_utils._runner import Completed, Runner
 from ansible_collections.gpudev.workstation.plugins.module_utils._wait import DeadlinePassed, wait_until
@@ -94,21 +101,6 @@ def root_refusal(wanted: Declaration) -> Finding | None:
     people = sorted((entry.pw_uid, entry.pw_name) for entry in pwd.getpwall() if 1000 <= entry.pw_uid < 60000)
     user = os.environ.get("SUDO_USER") or (people[0][1] if people else "none exists yet")
     return CATALOGUE["MK-010"].finding("this task runs as uid 0", user=f"here: {user}")
-
-
-@dataclass
-class Assessment:
-    """One look at the cluster, judged."""
-
-    look: Look
-    state: str
-    drift: list[Drift] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
-    engine: Outcome | None = None
-
-    @property
-    def pending(self) -> list[Drift]:
-        return [item for item in self.drift if item.effect != planning.CANNOT_BE_READ]
 
 
 class Cluster:
@@ -249,10 +241,10 @@ class Cluster:
         engine = assessment.engine.engine
         if engine is None:
             return []
-        self.wanted, said = mk.with_sizes(self.wanted, engine.memory_mib, engine.cpus)
+        self.wanted, said = declaring.with_sizes(self.wanted, engine.memory_mib, engine.cpus)
         refused = [finding for finding in said if finding.severity == "error"]
         self.remarks += [finding for finding in said if finding.severity != "error"]
-        return refused or mk.engine_refusals(self.wanted, engine.memory_mib, engine.cpus)
+        return refused or declaring.engine_refusals(self.wanted, engine.memory_mib, engine.cpus)
 
     def apply(self, assessment: Assessment) -> Layer | None:
         """Do the steps, each verified by looking; the layer of the step that failed, None when all were done."""
@@ -282,7 +274,7 @@ class Cluster:
             return self._repair(assessment)
         if step.action == planning.START:
             cgroup = self._engine_cgroup_driver(assessment) if self.wanted.cgroup_driver == "match_engine" else ""
-            return self._checked(mk.start_arguments(self.wanted, cgroup), self.wanted.start_timeout)
+            return self._checked(declaring.start_arguments(self.wanted, cgroup), self.wanted.start_timeout)
         if step.action == planning.DELETE:
             return self._checked(["delete", "-p", name, "-o", "json"], DELETE_SECONDS) or self._verify_deleted()
         if step.action == planning.STOP:
@@ -403,7 +395,7 @@ class Cluster:
 
     def layer(self, seen: Assessment, changed: bool = False) -> Layer:
         """What the cluster is now, without regard to what could be done about it."""
-        found = [*self.remarks, *mk.advice(self.wanted), *unreadable_findings(seen.drift)]
+        found = [*self.remarks, *declaring.advice(self.wanted), *unreadable_findings(seen.drift)]
         status, finding = state_finding(self.wanted, seen)
         facts = facts_of(self.wanted, seen)
         if finding is not None:
@@ -449,100 +441,8 @@ class Cluster:
 
 _MADE_ANEW = frozenset((mk.ABSENT, mk.LEFTOVER, mk.HALF_MADE, mk.CONTAINER_GONE, mk.CORRUPT))
 
-_STATE_CODES = {
-    mk.ENGINE_UNREACHABLE: "MK-020",
-    mk.ABSENT: "MK-044",
-    mk.LEFTOVER: "MK-052",
-    mk.BUSY: "MK-053",
-    mk.FOREIGN_CONTAINER: "MK-023",
-    mk.FOREIGN_PROFILE: "MK-024",
-    mk.HALF_MADE: "MK-021",
-    mk.CONTAINER_GONE: "MK-022",
-    mk.CORRUPT: "MK-025",
-    mk.STOPPED: "MK-045",
-    mk.PAUSED: "MK-040",
-    mk.KUBELET_DOWN: "MK-027",
-    mk.API_DOWN: "MK-026",
-    mk.STALE_KUBECONFIG: "MK-028",
-    mk.API_SILENT: "MK-042",
-    mk.NOT_READY: "MK-029",
-}
-
-
 def _deletes(steps: t.Sequence[Step]) -> bool:
     return any(step.action == planning.DELETE for step in steps)
-
-
-def state_finding(wanted: Declaration, seen: Assessment) -> tuple[str, Finding | None]:
-    """The layer's status for a state, and the finding that explains it; none for the state that is declared."""
-    as_declared = {"started": (mk.RUNNING,), "stopped": (mk.STOPPED,), "absent": (mk.ABSENT,)}[wanted.state]
-    if seen.state in as_declared:
-        return (NOT_APPLICABLE if wanted.state == "absent" else OK), None
-    look = seen.look
-    if seen.state == mk.RUNNING:
-        return BROKEN, CATALOGUE["MK-039"].finding(f"state: {wanted.state} is declared", state=seen.state)
-    code = _STATE_CODES[seen.state]
-    if wanted.state == "stopped" and seen.state in (mk.ABSENT, mk.LEFTOVER):
-        code = "MK-049"
-    if seen.state == mk.API_SILENT:
-        code = next((known for known in ("MK-030", "MK-047", "MK-056") if CATALOGUE[known].matches(look.node.reason)), code)
-    symptoms = {mk.ENGINE_UNREACHABLE: look.engine_text, mk.NOT_READY: look.node.reason, mk.API_SILENT: look.node.reason, mk.BUSY: look.at_work}
-    entry = CATALOGUE[code]
-    made_by = windows_profile(wanted.name) if seen.state == mk.FOREIGN_PROFILE else ""
-    symptom = f"found {made_by}" if made_by else symptoms.get(seen.state, look.status.text)
-    return entry.status or BROKEN, entry.finding(symptom or f"the cluster is {seen.state}", name=wanted.name, maker=_maker(made_by))
-
-
-def windows_profile(name: str, mounts: str = "/mnt") -> str:
-    """The profile of that name which minikube.exe keeps on the Windows side, as this distro sees it; empty when there is none."""
-    found = glob.glob(os.path.join(glob.escape(mounts), "?", "Users", "*", ".minikube", "profiles", glob.escape(name), "config.json"))
-    return found[0] if found else ""
-
-
-def _maker(windows: str) -> str:
-    if not windows:
-        return "minikube.exe on Windows or another user"
-    parts = windows.split(os.sep)
-    return f"minikube.exe of the Windows user {parts[parts.index('Users') + 1]}"
-
-
-def drift_findings(drift: t.Sequence[Drift]) -> list[Finding]:
-    found = []
-    for effect, code in ((planning.RECREATE, "MK-035"), (planning.RESTART, "MK-036")):
-        items = [item for item in drift if item.effect == effect]
-        if items:
-            found.append(CATALOGUE[code].finding("; ".join(item.told() for item in items), settings=", ".join(item.setting for item in items)))
-    return found
-
-
-def unreadable_findings(drift: t.Sequence[Drift]) -> list[Finding]:
-    items = [item.setting for item in drift if item.effect == planning.CANNOT_BE_READ]
-    return [CATALOGUE["MK-037"].finding(", ".join(items), settings=", ".join(items))] if items else []
-
-
-def facts_of(wanted: Declaration, seen: Assessment) -> dict[str, t.Any]:
-    look = seen.look
-    return {
-        "name": wanted.name,
-        "state": seen.state,
-        "status": look.status.as_dict(),
-        "node": {"ready": look.node.ready, "reason": look.node.reason, "kubelet_version": look.node.kubelet_version},
-        "profile": look.profile.as_dict() if look.profile else {},
-        "container": {"status": look.container.status, "gpus": look.container.gpus, "image": look.container.image} if look.container else {},
-        "cgroup_driver": _cgroup_drivers(seen),
-    }
-
-
-def _cgroup_drivers(seen: Assessment) -> dict[str, str]:
-    """Row R4 of the guides: who uses which. The engine's is known only where it was asked for."""
-    drivers = {"node": seen.look.inside.node_cgroup_driver, "kubelet": seen.look.inside.kubelet_cgroup_driver} if seen.look.inside else {}
-    if seen.engine is not None and seen.engine.engine is not None:
-        drivers["engine"] = seen.engine.engine.cgroup_driver
-    return drivers
-
-
-def refused_layer(findings: t.Sequence[Finding]) -> Layer:
-    return Layer("cluster", UNSUPPORTED, "refused before anything was touched: " + " ".join(finding.cause for finding in findings), {}, list(findings))
 
 
 def node_of(node: t.Mapping[str, t.Any]) -> Node:
@@ -562,7 +462,3 @@ def replace_text(path: str, text: str) -> None:
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         stream.write(text)
     os.replace(part, path)
-
-
-def told_steps(steps: t.Sequence[Step]) -> str:
-    return trimmed("; ".join(f"{step.action}{' ' + step.subject if step.subject else ''} ({step.why})" for step in steps))

@@ -12,7 +12,8 @@ import re
 import typing as t
 
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Finding
-from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import CATALOGUE, Declaration, Inside
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import CATALOGUE, Inside
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_declaration import Declaration
 from ansible_collections.gpudev.workstation.plugins.module_utils._nvidia_smi import parse_list
 from ansible_collections.gpudev.workstation.plugins.module_utils._runner import Completed
 

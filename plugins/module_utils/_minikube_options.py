@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import CONSENT_WORDS
-from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import Declaration
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_declaration import Declaration
 
 
 def argument_spec() -> dict[str, t.Any]:

@@ -13,8 +13,10 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube as mk
+from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_declaration as declaring
 from ansible_collections.gpudev.workstation.plugins.module_utils._docker import Container
-from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import Declaration, Inside, Profile
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import Inside, Profile
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_declaration import Declaration
 
 # --- drift ------------------------------------------------------------------------------------------------------------------------------
 
@@ -49,7 +51,7 @@ def compare(
         *_cgroup_drift(wanted, inside),
         *_gpu_drift(wanted, profile, container),
         *_kubernetes_drift(wanted.kubernetes_version, profile.kubernetes_version),
-        *_extra_config_drift(mk.effective_extra_config(wanted, engine_cgroup_driver), profile.extra_config),
+        *_extra_config_drift(declaring.effective_extra_config(wanted, engine_cgroup_driver), profile.extra_config),
         *_addon_drift(wanted.addons, profile.addons or {}),
     ]
     unread: tuple[tuple[str, t.Any], ...] = (("preload", wanted.preload), ("cache_images", wanted.cache_images), ("extra_start_args", wanted.extra_start_args))
@@ -76,10 +78,10 @@ def _size_drift(wanted: Declaration, profile: Profile) -> t.Iterator[Drift]:
         if declared == "max":
             yield Drift(setting, declared, found, CANNOT_BE_READ)
         elif declared not in ("", "auto"):
-            number = 0 if declared == "no-limit" else mk.size_mb(declared)
+            number = 0 if declared == "no-limit" else declaring.size_mb(declared)
             if number != found:
                 yield Drift(setting, declared, f"{found}mb" if setting == "memory" and found else found, RECREATE)
-    if wanted.disk_size and mk.size_mb(wanted.disk_size) != profile.disk_size:
+    if wanted.disk_size and declaring.size_mb(wanted.disk_size) != profile.disk_size:
         yield Drift("disk_size", wanted.disk_size, f"{profile.disk_size}mb", RECREATE)
 
 

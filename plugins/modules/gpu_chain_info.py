@@ -180,6 +180,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube as mk
+from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_declaration as declaring
 from ansible_collections.gpudev.workstation.plugins.module_utils._docker_probe import DEFAULT_IMAGE as PROBE_IMAGE
 from ansible_collections.gpudev.workstation.plugins.module_utils._docker_probe import Probe, look_at_engine, run_probe
 from ansible_collections.gpudev.workstation.plugins.module_utils._guest import guest_layer
@@ -187,7 +188,8 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._guest_look imp
 from ansible_collections.gpudev.workstation.plugins.module_utils._guest_look import look as look_at_guest
 from ansible_collections.gpudev.workstation.plugins.module_utils._kube import Api, KubeError, client_missing, connect
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import LAYERS, SKIPPED, UNKNOWN, Finding, Layer, first_broken, skipped
-from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_cluster import Cluster, Tools, refused_layer, root_refusal
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_assessment import refused_layer
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_cluster import Cluster, Tools, root_refusal
 from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_view import layer_of, layer_of_error, look
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import conclude, result
 from ansible_collections.gpudev.workstation.plugins.module_utils._runner import LocalRunner, Runner
@@ -239,8 +241,8 @@ class ChainLook:
 
     def cluster(self) -> Layer:
         params = self.params
-        wanted = mk.Declaration(name=params["cluster"], memory=params["memory"], cpus=params["cpus"], kubernetes_version=params["kubernetes_version"])
-        refused = mk.refusals(wanted) or [finding for finding in [root_refusal(wanted)] if finding]
+        wanted = declaring.Declaration(name=params["cluster"], memory=params["memory"], cpus=params["cpus"], kubernetes_version=params["kubernetes_version"])
+        refused = declaring.refusals(wanted) or [finding for finding in [root_refusal(wanted)] if finding]
         if refused:
             return refused_layer(refused)
         cluster = Cluster(self.runner, wanted, self.tools)

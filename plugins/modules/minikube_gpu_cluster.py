@@ -376,20 +376,18 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _jobs, _kube
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube as mk
+from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_declaration as declaring
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_plan as planning
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import DRIFT, NEEDS_CONSENT, UNKNOWN, Finding, Layer, skipped
-from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_cluster import (
-    DELETE_SECONDS,
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_assessment import (
     Assessment,
-    Cluster,
-    Tools,
     drift_findings,
     facts_of,
     refused_layer,
-    root_refusal,
     state_finding,
     told_steps,
 )
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_cluster import DELETE_SECONDS, Cluster, Tools, root_refusal
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_options import argument_spec, declaration
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import conclude, result
 from ansible_collections.gpudev.workstation.plugins.module_utils._runner import LocalRunner, Runner
@@ -421,7 +419,7 @@ class Manager:
         if self.params["job"]:
             view = _jobs.follow(self.jobs, self.params["job"], self.params["job_offset"], POLL_SECONDS)
             return {"changed": False, "job": view.as_dict()}
-        refused = mk.refusals(self.wanted) or [finding for finding in [root_refusal(self.wanted)] if finding]
+        refused = declaring.refusals(self.wanted) or [finding for finding in [root_refusal(self.wanted)] if finding]
         if refused:
             return self._answer(refused_layer(refused))
         if self.params["validate_only"]:
@@ -506,7 +504,7 @@ class Manager:
         _status, finding = state_finding(self.wanted, seen)
         known = [finding] if finding is not None and finding.code not in ("MK-044", "MK-045", "MK-020") else []
         known += self.cluster.remarks if self.check_mode else []
-        return known + drift_findings(seen.pending) + mk.advice(self.wanted)
+        return known + drift_findings(seen.pending) + declaring.advice(self.wanted)
 
     def _answer(self, layer: Layer, seen: Assessment | None = None, changed: bool = False, **returned: t.Any) -> dict[str, t.Any]:
         if seen is not None:

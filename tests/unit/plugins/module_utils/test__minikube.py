@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube as mk
+from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_declaration as declaring
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_plan as planning
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_cluster import ENTRIES
 from ansible_collections.gpudev.workstation.plugins.module_utils._docker import Container, parse_container
-from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import Declaration, Look, Node, Status
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import Look, Node, Status
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_declaration import Declaration
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_plan import Drift
 from tests.unit.recorded import FIXTURES, recording
 
@@ -284,7 +286,7 @@ def test_stopped_kubeconfig_has_lost_its_context() -> None:
     ],
 )
 def test_sizes(text: str, expected: int | None) -> None:
-    assert mk.size_mb(text) == expected
+    assert declaring.size_mb(text) == expected
 
 
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
@@ -327,7 +329,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("changes", "code", "instead"), REFUSED)
 def test_refused_before_anything_is_touched(changes: dict[str, Any], code: str, instead: str) -> None:
-    findings = mk.refusals(Declaration(**changes))
+    findings = declaring.refusals(Declaration(**changes))
     assert [finding.code for finding in findings] == [code]
     assert instead in findings[0].remedy
     assert not re.search(r"\{\w+\}", findings[0].cause + findings[0].remedy)
@@ -347,18 +349,18 @@ def test_refused_before_anything_is_touched(changes: dict[str, Any], code: str, 
     ],
 )
 def test_good_declarations(changes: dict[str, Any]) -> None:
-    assert mk.refusals(Declaration(**changes)) == []
+    assert declaring.refusals(Declaration(**changes)) == []
 
 
 def test_more_than_the_engine_has() -> None:
-    codes = [finding.code for finding in mk.engine_refusals(Declaration(memory="16000mb", cpus="8"), 7703, 4)]
+    codes = [finding.code for finding in declaring.engine_refusals(Declaration(memory="16000mb", cpus="8"), 7703, 4)]
     assert codes == ["MK-006", "MK-009"]
-    assert mk.engine_refusals(Declaration(memory="16000mb", cpus="8"), 20480, 12) == []
+    assert declaring.engine_refusals(Declaration(memory="16000mb", cpus="8"), 20480, 12) == []
 
 
 def test_start_arguments_are_only_what_the_declaration_needs() -> None:
     common = ["start", "-p", "minikube", "--driver=docker", "--container-runtime=docker", "--interactive=false", "--keep-context", "-o", "json", "--gpus=all"]
-    assert mk.start_arguments(Declaration()) == common
+    assert declaring.start_arguments(Declaration()) == common
     wanted = Declaration(
         memory="16000mb",
         cpus="8",
@@ -368,14 +370,14 @@ def test_start_arguments_are_only_what_the_declaration_needs() -> None:
         extra_start_args=("--preload=false",),
     )
     tail = ["--memory=16000mb", "--cpus=8", "--kubernetes-version=v1.35.1", "--addons=a", "--addons=b", "--extra-config=kubelet.max-pods=50", "--preload=false"]
-    assert mk.start_arguments(wanted) == common + tail
+    assert declaring.start_arguments(wanted) == common + tail
 
 
 @pytest.mark.parametrize(("choice", "passed"), [("auto", []), ("systemd", ["systemd"]), ("match_engine", ["cgroupfs"])])
 def test_cgroup_driver(choice: str, passed: list[str]) -> None:
-    arguments = mk.start_arguments(Declaration(cgroup_driver=choice), "cgroupfs")
+    arguments = declaring.start_arguments(Declaration(cgroup_driver=choice), "cgroupfs")
     assert [argument for argument in arguments if "cgroup" in argument] == [f"--extra-config=kubelet.cgroup-driver={value}" for value in passed]
-    assert bool(mk.advice(Declaration(cgroup_driver=choice))) is bool(passed)
+    assert bool(declaring.advice(Declaration(cgroup_driver=choice))) is bool(passed)
 
 
 # --- drift and plan

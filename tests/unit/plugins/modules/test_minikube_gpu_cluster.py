@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.gpudev.workstation.plugins.module_utils import _kube, _minikube_cluster
+from ansible_collections.gpudev.workstation.plugins.module_utils import _kube, _minikube_assessment, _minikube_cluster
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube as mk
+from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_declaration as declaring
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import Node
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_evidence import clean
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_inside import MARK
@@ -592,9 +593,9 @@ def test_the_windows_profile_of_a_foreign_node_is_named(tmp_path: Path) -> None:
     profile = tmp_path / "c" / "Users" / "Anna" / ".minikube" / "profiles" / "gpu" / "config.json"
     profile.parent.mkdir(parents=True)
     profile.write_text("{}")
-    assert _minikube_cluster.windows_profile("gpu", str(tmp_path)) == str(profile)
-    assert _minikube_cluster.windows_profile("other", str(tmp_path)) == ""
-    assert _minikube_cluster._maker(str(profile)) == "minikube.exe of the Windows user Anna"
+    assert _minikube_assessment.windows_profile("gpu", str(tmp_path)) == str(profile)
+    assert _minikube_assessment.windows_profile("other", str(tmp_path)) == ""
+    assert _minikube_assessment._maker(str(profile)) == "minikube.exe of the Windows user Anna"
 
 
 def test_an_api_server_of_another_profile(bed: Bed) -> None:
@@ -632,17 +633,17 @@ def test_auto_sizes_are_predicted(bed: Bed) -> None:
 
 @pytest.mark.parametrize(("engine", "given"), [(32768, 26112), (20480, 16384), (8192, 6144), (4096, 2048), (2048, 0)])
 def test_auto_memory(engine: int, given: int) -> None:
-    assert mk.auto_memory(engine) == given
+    assert declaring.auto_memory(engine) == given
 
 
 def test_an_engine_too_small_for_auto_is_refused() -> None:
-    _wanted, said = mk.with_sizes(mk.Declaration(memory="auto", cpus="auto"), 3000, 2)
+    _wanted, said = declaring.with_sizes(declaring.Declaration(memory="auto", cpus="auto"), 3000, 2)
     assert [(finding.code, finding.severity) for finding in said] == [("MK-050", "error")]
 
 
 @pytest.mark.parametrize(("engine", "given"), [(2, "2"), (4, "3"), (16, "14"), (1, "2")])
 def test_auto_cpus(engine: int, given: str) -> None:
-    assert mk.with_sizes(mk.Declaration(cpus="auto"), 32768, engine)[0].cpus == given
+    assert declaring.with_sizes(declaring.Declaration(cpus="auto"), 32768, engine)[0].cpus == given
 
 
 # --- the GPU in the nested node of WSL2
