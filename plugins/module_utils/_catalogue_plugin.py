@@ -865,13 +865,12 @@ _POD: tuple[Entry, ...] = (
     ),
 )
 
-_OPERATOR = "role gpu_operator (gpu_provider: operator)"
 _SHARING: tuple[Entry, ...] = (
     Entry(
         code="PLUGIN-SHARE-001",
         layer="device_plugin",
         cause="MPS cannot be had from a single DaemonSet: it needs a control daemon with rights of its own beside the plugin, and GPU feature discovery.",
-        remedy=f"Use the helm route, {_OPERATOR}; or declare time_slicing, which needs neither. On WSL2 MPS is not known to work at all.",
+        remedy="Use the helm route, role gpu_operator with `gpu_operator_provider: mps`; or declare time_slicing, which needs neither. On WSL2 MPS is not known to work at all.",
         reference=f"{_PLUGIN}#with-cuda-mps",
         status="unsupported",
     ),
@@ -896,7 +895,7 @@ _SHARING: tuple[Entry, ...] = (
         layer="device_plugin",
         cause="{wanted} is declared, but MIG is off, or has no instances. The plugin would offer whole GPUs without a word about it.",
         remedy="Turn MIG on and make instances first (`nvidia-smi -i 0 -mig 1`, then `nvidia-smi mig -cgi <profiles> -C`), or let the GPU Operator's MIG "
-        f"manager do it: {_OPERATOR}; or declare exclusive or time_slicing.",
+        "manager do it (role gpu_operator); or declare exclusive or time_slicing.",
         reference="https://docs.nvidia.com/datacenter/tesla/mig-user-guide/getting-started-with-mig.html",
         wording="recorded",
     ),
@@ -912,7 +911,7 @@ _SHARING: tuple[Entry, ...] = (
         code="PLUGIN-SHARE-006",
         layer="device_plugin",
         cause="{wanted} is declared, but {provider} serves this cluster and shares otherwise; the collection changes only its own plugin.",
-        remedy=f"Declare the sharing there (helm values; {_OPERATOR}), or take that provider away, or leave `sharing` out.",
+        remedy="Declare the sharing there (helm values; role gpu_operator), or take that provider away, or leave `sharing` out.",
         reference=f"{_PLUGIN}#shared-access-to-gpus",
     ),
     Entry(
