@@ -870,7 +870,8 @@ _SHARING: tuple[Entry, ...] = (
         code="PLUGIN-SHARE-001",
         layer="device_plugin",
         cause="MPS cannot be had from a single DaemonSet: it needs a control daemon with rights of its own beside the plugin, and GPU feature discovery.",
-        remedy="Use the helm route, role gpu_operator with `gpu_operator_provider: mps`; or declare time_slicing, which needs neither. On WSL2 MPS is not known to work at all.",
+        remedy="Use the helm route, role gpu_operator with `gpu_operator_provider: mps`; or "
+        "declare time_slicing, which needs neither. On WSL2 MPS is not known to work at all.",
         reference=f"{_PLUGIN}#with-cuda-mps",
         status="unsupported",
     ),
