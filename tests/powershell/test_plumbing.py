@@ -176,6 +176,18 @@ def test_what_the_station_does_not_know_is_refused(station: Station, item: dict[
         real_powershell.run(station, "dev", BOOTSTRAP, call)
 
 
+@pytest.mark.parametrize(
+    ("obstacle", "hresult"),
+    [({"denied": ["C:\\Users\\dev"]}, "0x80070005"), ({"full": ["C:\\Users\\dev"]}, "0x80131501"), ({"attributes": ["read-only"]}, "0x80070005")],
+)
+def test_obstacles_that_only_windows_puts_up_are_imitated(station: Station, ask: Ask, obstacle: dict[str, Any], hresult: str) -> None:
+    windows = station.state["windows"]
+    (windows["files"][CONFIG] if "attributes" in obstacle else windows).update(obstacle)
+    expect = files.sha256(files.read(station.state, CONFIG) or b"")
+    (entry,) = ask({"verb": "write_file", "path": CONFIG, "content": base64.b64encode(b"new").decode(), "expect": expect})
+    assert entry["error"]["hresult"] == hresult
+
+
 def test_a_text_that_is_not_the_products_is_refused(station: Station) -> None:
     call, _written = call_for({"items": []}, script="param($request) Remove-Item /")
     with pytest.raises(UnknownRequest):

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .. import script_hashes
+from .. import powershell, script_hashes
 from ..process import Call
 from ..station import Station, UnknownRequest
 from . import cim, environment, files, programs, registry
@@ -50,6 +50,9 @@ def run(station: Station, user: str, bootstrap: str, call: Call) -> int:
         station.unknown("program for real PowerShell that is not the workstation.ps1 of this checkout", frame["script"][:2000])
     items = list(every_item(request.get("items", [])))
     refuse_what_is_not_known(station, user, items)
+    if any(is_kept_from_writing(station, user, item) for item in items):
+        call.write(powershell.reply_line(station, user, call.stdin.decode("ascii")).encode() + b"\r\n")
+        return 0
     with Execution(station, user, items, station.transient["powershell"]) as execution:
         ended = execution.run(bootstrap, call.stdin.decode("ascii"))
         stdout = FRAME.sub(lambda match: execution.translated(match[1], request), ended.stdout)
@@ -100,6 +103,19 @@ def refuse_what_is_not_known(station: Station, user: str, items: list[Item]) -> 
                 continue
             if key.casefold() not in keys and not registry.is_denied(station.state, key):
                 registry.refuse_what_is_not_known(station, key, item["path"])
+
+
+def is_kept_from_writing(station: Station, user: str, item: Item) -> bool:
+    """By a full disk, missing rights or another program's lock. Only Windows puts up such obstacles for one folder or file, so the imitation answers."""
+    if item.get("verb") != "write_file" or "path" not in item:
+        return False
+    try:
+        path = files.resolve(station, user, item["path"])
+    except Failure:
+        return False
+    entry = files.find(station.state, path) or {}
+    locked = entry.get("held_open") not in (None, "None") or "read-only" in entry.get("attributes", [])
+    return locked or files.denied(station.state, path) or files.disk_full(station.state, path)
 
 
 def spellings(station: Station, user: str, items: list[Item]) -> dict[str, str]:
