@@ -170,6 +170,17 @@ ENTRIES: tuple[Entry, ...] = (
         reference="https://learn.microsoft.com/windows/wsl/troubleshooting",
     ),
     Entry(
+        code="CONN-018",
+        layer="wsl",
+        status=UNREACHABLE,
+        # cmd.exe names the word that it does not know; PowerShell repeats the line that it cannot read.
+        patterns=(r"\$env:WSL_UTF8", r"AmpersandNotAllowed", r"set WSL_UTF8=1&set"),
+        cause="The shell of the host's OpenSSH server is not the one that ansible_wsl_carrier_shell says.",
+        remedy="Set ansible_wsl_carrier_shell to what HKLM\\SOFTWARE\\OpenSSH\\DefaultShell names: powershell or cmd; without that value it is cmd.",
+        reference="https://learn.microsoft.com/windows-server/administration/openssh/openssh-server-configuration",
+        wording="unverified",
+    ),
+    Entry(
         code="CONN-014",
         layer="wsl",
         status=UNREACHABLE,

@@ -312,6 +312,8 @@ SAID = [
     ("Access is denied.", "CONN-011"),
     ("Error code: Wsl/E_ACCESSDENIED", "CONN-012"),
     ("Error code: Wsl/Service/E_UNEXPECTED", "CONN-013"),
+    ("'$env:WSL_UTF8' is not recognized as an internal or external command,\noperable program or batch file.", "CONN-018"),
+    ("At line:1 char:15\n+ set WSL_UTF8=1&set WSL_DISABLE_WARNINGS=1\n+ FullyQualifiedErrorId : AmpersandNotAllowed", "CONN-018"),
     ("The system cannot find the path specified.", "CONN-014"),
     ("El sistema no puede encontrar la ruta especificada.", "CONN-014"),
     ("", "CONN-015"),
