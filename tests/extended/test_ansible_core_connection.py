@@ -1,16 +1,22 @@
 # Copyright (c) 2026 gpudev.workstation contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ansible-core's own integration target for connection plugins, unchanged but for the inventory, against the WSL connection over every carrier."""
+"""What others expect of a connection, over every carrier: ansible-core's own integration target, and community.general's target `connection_wsl`.
+
+ansible-core's is run as it is, only with our inventory. community.general's consists of the same one and of a file without content
+(tests/integration/targets/connection_wsl/plugin-specific-tests.yml); what its plugin refuses or gets wrong by its own documentation is added.
+"""
 
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -82,6 +88,26 @@ def test_the_target_passes(target: Path, stations: Stations, tmp_path: Path) -> 
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     recap = [line.split() for line in done.stdout.splitlines() if line.startswith("wsl-") and " ok=" in line]
     assert [(words[0], words[5]) for words in recap[:2]] == [("wsl-no-pipelining", "failed=0"), ("wsl-pipelining", "failed=0")]
+    assert stations.errors(stations.hosts[0]) == []
+
+
+def test_what_community_general_expects_of_its_own_wsl_connection(stations: Stations) -> None:
+    texts = ["%PATH% %d", '100% of "it\'s" $HOME', "a;b|c&d", "漢字"]
+    tasks: list[dict[str, Any]] = [
+        {"ansible.builtin.copy": {"content": "", "dest": "/tmp/test_empty.txt", "force": False, "mode": "0644"}},
+        {"ansible.builtin.stat": {"path": "/tmp/test_empty.txt"}, "register": "empty"},
+        {"ansible.builtin.assert": {"that": ["empty.stat.exists", "empty.stat.size == 0"]}},
+        # Refused by its plugin on a PowerShell host, or taken by wsl.exe for errors of its own.
+        *({"ansible.builtin.raw": f"printf %s {shlex.quote(text)}", "register": "said", "failed_when": f"said.stdout != {json.dumps(text)}"} for text in texts),
+        *({"ansible.builtin.raw": f"exit {code}", "register": "ended", "failed_when": f"ended.rc != {code}"} for code in (1, 67, 87, 254)),
+        {"ansible.builtin.raw": "echo out; echo err >&2", "register": "both", "failed_when": "both.stdout != 'out\\n' or 'err' not in both.stderr"},
+        {"ansible.builtin.command": "id -un", "become": True, "register": "who", "failed_when": "who.stdout != 'root'"},
+    ]
+    play = stations.directory / "expectations.yml"
+    play.write_text(yaml.safe_dump([{"hosts": "wsl", "gather_facts": False, "tasks": tasks}]))
+    command = ["ansible-playbook", "-i", str(inventory(stations)), str(play)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert stations.errors(stations.hosts[0]) == []
 
 
