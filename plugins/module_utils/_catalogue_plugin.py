@@ -631,6 +631,15 @@ _ALLOCATABLE: tuple[Entry, ...] = (
 
 _POD: tuple[Entry, ...] = (
     Entry(
+        code="POD-ADMISSION-002",
+        layer="pod",
+        cause="The pod asked for more than one slice of a shared GPU, which the device plugin was told to refuse (fail_requests_greater_than_one): two slices "
+        "give no more than one.",
+        remedy="Ask for one nvidia.com/gpu, and delete the refused pod: it never comes back by itself.",
+        reference=f"{_PLUGIN}#with-cuda-time-slicing",
+        patterns=(r"maximum request size for shared resources is 1",),
+    ),
+    Entry(
         code="POD-ADMISSION-001",
         layer="pod",
         cause="The kubelet refused the pod after it was scheduled: the GPU was gone from its books at that moment, as it is right after a restart of "

@@ -201,7 +201,8 @@ class Plugin:
         lines.add("I", "server.go:198", f"Starting GRPC server for '{name}'")
         lines.add("I", "server.go:142", f"Starting to serve '{name}' on {socket}")
         lines.add("I", "server.go:149", f"Registered device plugin for '{name}' with Kubelet")
-        devices(self.context)[name] = {"count": count, "healthy": count, "pod": self.pod["metadata"]["uid"]}
+        one_each = bool(self.sharing().get("failRequestsGreaterThanOne"))
+        devices(self.context)[name] = {"count": count, "healthy": count, "pod": self.pod["metadata"]["uid"], "one_each": one_each}
         return lines.text
 
 

@@ -191,6 +191,10 @@ class Kubelet:
             entry = known.get(name)
             if entry is None:
                 return f"Allocate failed due to cannot allocate unregistered device {name}, which is unexpected"
+            if entry.get("one_each") and amount > 1:
+                # NVIDIA/k8s-device-plugin, README "With CUDA Time-Slicing"; the plugin's words since 0.15 as in facts/device-plugin.md.
+                text = f"invalid request: maximum request size for shared resources is 1; found {int(amount)}"
+                return f"Allocate failed due to rpc error: code = Unknown desc = {text}, which is unexpected"
             free = int(entry["healthy"] - self._held(name, pod["metadata"]["uid"]))
             if amount > free:
                 text = f"Allocate failed due to requested number of devices unavailable for {name}."

@@ -340,6 +340,19 @@ def test_time_slicing_multiplies_the_gpu(lab: Lab, rename: str, resource: str) -
     until(lambda: lab.allocatable(resource) == ("4", "4"))
 
 
+def test_more_than_one_slice_is_refused_where_the_plugin_was_told_so(lab: Lab) -> None:
+    slicing = "    failRequestsGreaterThanOne: true\n    resources:\n    - name: nvidia.com/gpu\n      replicas: 4\n"
+    config = f"version: v1\nsharing:\n  timeSlicing:\n{slicing}"
+    lab.kind("ConfigMap").create(body={"metadata": {"name": "sharing"}, "data": {"config.yaml": config}}, namespace="kube-system")
+    lab.kind("DaemonSet", "apps/v1").create(body=sliced(config), namespace="kube-system")
+    until(lambda: lab.allocatable() == ("4", "4"))
+    lab.pod("greedy", ["nvidia-smi"], gpus=2)
+    status = lab.finished("greedy").status
+    assert status.reason == "UnexpectedAdmissionError" and "maximum request size for shared resources is 1; found 2" in status.message
+    lab.pod("modest", ["nvidia-smi"])
+    assert lab.finished("modest").status.phase == "Succeeded"
+
+
 def test_an_image_that_cannot_be_pulled_backs_off(make: Callable[..., Lab]) -> None:
     lab = make(image_pull="back_off")
     lab.cluster.enable_addon(ADDON)

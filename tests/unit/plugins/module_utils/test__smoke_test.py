@@ -113,6 +113,16 @@ def test_pod_refused_at_admission_is_replaced_by_a_fresh_one() -> None:
     assert len(set(names)) == 2
 
 
+def test_a_refusal_that_a_fresh_pod_would_meet_too_is_not_retried() -> None:
+    """Words of NVIDIA/k8s-device-plugin's README, "With CUDA Time-Slicing"."""
+    pod = recorded("pod_admission_error")
+    why = "request for 'nvidia.com/gpu: 2' too large: maximum request size for shared resources is 1"
+    pod["status"]["message"] = f"Pod was rejected: Allocate failed due to rpc error: code = Unknown desc = {why}, which is unexpected"
+    seen = smoke.progress(pod)
+    assert seen.entry is not None
+    assert (seen.entry.code, seen.worth_another_pod) == ("POD-ADMISSION-002", False)
+
+
 def test_admission_errors_are_not_retried_for_ever() -> None:
     layer, returned = run(cluster_in_which_pods_become("pod_admission_error"), timeout=30)
     assert (layer.status, returned["tries"]) == ("broken", 3)
