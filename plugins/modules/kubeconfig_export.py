@@ -55,6 +55,8 @@ attributes:
     details: Names and addresses only, no keys.
   idempotent:
     support: full
+  action:
+    support: none
 notes:
   - That programs of Windows reach C(127.0.0.1) inside WSL2 is what WSL documents (localhost forwarding, or mirrored networking). It was not run on Windows.
   - The file over there then holds the client's private key, as a kubeconfig does.
