@@ -34,4 +34,3 @@ class Channel(t.Protocol):
 
     def reset(self) -> None:
         """Close, and also give up what would outlive the task."""
-        ...

@@ -80,13 +80,11 @@ class Wire(t.Protocol):
 
     def start(self, line: str) -> str:
         """The id of a command that reads a pipe, not a console, which would translate bytes and never end."""
-        ...
 
     def send(self, command: str, data: bytes, last: bool) -> None: ...
 
     def receive(self, command: str) -> tuple[bytes, bytes, int, bool]:
         """Standard output, standard error, exit code and whether it ended."""
-        ...
 
     def end(self, command: str) -> None: ...
 

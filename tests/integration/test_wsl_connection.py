@@ -67,6 +67,7 @@ def tasks() -> list[dict[str, t.Any]]:
         {raw: f"printf '{ALL_BYTES}' | base64 -w 0; printf 'to stderr' >&2", "register": "streams"},
         {shell: "cat; echo end", "args": {"stdin": "ünïcode", "stdin_add_newline": False}, "environment": {"ODD": ODD}, "register": "stdin"},
         {shell: 'printf "%s" "$ODD"', "environment": {"ODD": ODD}, "register": "variable"},
+        {raw: f"printf %s {'x' * 20000} | wc -c", "register": "long"},
         {"ansible.builtin.copy": {"content": CONTENT, "dest": ODD, "mode": "0600"}, "no_log": True},
         {"ansible.builtin.fetch": {"src": ODD, "dest": "{{ playbook_dir }}/fetched", "flat": True}},
         {raw: "id -un", "register": "user"},
@@ -139,6 +140,7 @@ def test_output_input_and_files_are_exact(outcome: Outcome) -> None:
     assert results["stdin"]["stdout"] == "ünïcodeend"
     assert results["variable"]["stdout"] == ODD
     assert results["fetched"] == CONTENT
+    assert results["long"]["stdout"].strip() == "20000", "cmd.exe takes 8191 characters"
     assert [item["rc"] for item in results["codes"]["results"]] == [0, 1, 67, 87, 255]
 
 
