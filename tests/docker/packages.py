@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-FILES = Path(__file__).resolve().parent / "packages"
+CTK = "#!/usr/bin/python3\n" + (Path(__file__).resolve().parent / "nvidia_ctk.py").read_text()
 UNIT = """[Unit]
 Description=STUB of the Docker engine
 [Service]
@@ -38,7 +38,7 @@ PACKAGES: dict[str, tuple[str, str, dict[str, str], str]] = {
         "getent group docker >/dev/null || groupadd --system docker\nsystemctl daemon-reload\nsystemctl enable --now docker\n",
     ),
     "nvidia-container-toolkit": (TOOLKIT, "nvidia-container-toolkit-base, libnvidia-container-tools", {}, ""),
-    "nvidia-container-toolkit-base": (TOOLKIT, "", {"usr/bin/nvidia-ctk": (FILES / "nvidia-ctk").read_text()}, ""),
+    "nvidia-container-toolkit-base": (TOOLKIT, "", {"usr/bin/nvidia-ctk": CTK}, ""),
     "libnvidia-container-tools": (TOOLKIT, "libnvidia-container1", {}, ""),
     "libnvidia-container1": (TOOLKIT, "", {}, ""),
     "nvidia-utils-550": (DRIVER, "libnvidia-compute-550", {"usr/bin/nvidia-smi": SMI}, ""),

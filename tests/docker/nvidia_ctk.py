@@ -1,5 +1,10 @@
-#!/usr/bin/python3
-# STUB of nvidia-ctk: what the roles call, with what NVIDIA's documentation says it does.
+# Copyright (c) 2026 gpudev.workstation contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""STUB of nvidia-ctk: what the roles call, with what NVIDIA's documentation says it does."""
+
+from __future__ import annotations
+
 import json
 import pathlib
 import sys
