@@ -347,7 +347,7 @@ class Cluster:
         logs = self._minikube(["logs", "-p", self.wanted.name, f"--length={LOG_LINES}"], LOGS_SECONDS)
         files = {"start.jsonl": done.stdout, "start.stderr.txt": done.stderr, "kubelet-journal.txt": journal, "minikube-logs.txt": logs.output}
         try:
-            return evidence.keep(evidence.directory(f"minikube-{self.wanted.name}"), files)
+            return clean(evidence.keep(evidence.directory(f"minikube-{self.wanted.name}"), files))
         except OSError as error:
             return f"could not be kept: {error}"
 

@@ -345,7 +345,7 @@ evidence:
   sample:
     command: minikube start -p minikube
     rc: 80
-    path: /home/dev/.cache/gpudev.workstation/evidence/minikube-minikube/20261121T093000.000000Z
+    path: ~/.cache/gpudev.workstation/evidence/minikube-minikube/20261121T093000.000000Z
 minikube_version:
   description: The version of the minikube program.
   returned: when it was looked at
