@@ -163,8 +163,9 @@ DEFAULT_CARRIER = "winrm"
 NO_PROGRAM = "CONN-014"
 OTHER_EXECUTABLE_MAY_DO = (NO_PROGRAM, "CONN-008", "CONN-011")
 UNTOLD = "CONN-015"
-# What cmd.exe ends with when it finds no program, in whatever language it says so.
-NOT_STARTED = (1, 9009)
+# What a Windows shell ends with when it finds no program, in whatever language it says so; and wsl.exe when it fails by itself.
+NOT_FOUND = (1, 9009)
+FAILED_BY_ITSELF = (-1, 4294967295)
 LONGEST_COMPLAINT = 8192
 
 
@@ -233,8 +234,8 @@ class Connection(ConnectionBase):
         self._connected = False
 
     def reset(self) -> None:
-        if self._carrier is not None:
-            self._carrier.reset()
+        """Also on a connection that never connected: `meta: reset_connection` makes one of its own."""
+        self._channel().reset()
         self._connected = False
 
     # Work
@@ -308,7 +309,8 @@ class Connection(ConnectionBase):
                 return Ended(rc, ended.stdout, stderr)
             entry, failure = _complaint(target, ended)
             complaints.append((target, entry, failure))
-            if entry.code not in OTHER_EXECUTABLE_MAY_DO:
+            # Never after an end that a command could have had: it would be run twice.
+            if entry.code not in OTHER_EXECUTABLE_MAY_DO or ended.rc not in (*NOT_FOUND, *FAILED_BY_ITSELF):
                 break
         raise _most_telling(complaints)
 
@@ -347,7 +349,7 @@ class Connection(ConnectionBase):
 def _complaint(target: Target, ended: Ended) -> tuple[Entry, AnsibleConnectionFailure]:
     """Why the shell in the distribution never reported an exit code: the words of wsl.exe or the Windows shell, with cause and remedy."""
     said = "\n".join(text for text in (own_words(ended.stdout[:LONGEST_COMPLAINT]), own_words(ended.stderr[:LONGEST_COMPLAINT])) if text)
-    otherwise = NO_PROGRAM if ended.rc in NOT_STARTED and ended.stderr and not ended.stdout else UNTOLD
+    otherwise = NO_PROGRAM if ended.rc in NOT_FOUND and ended.stderr and not ended.stdout else UNTOLD
     entry = CATALOGUE.recognise(said) or CATALOGUE[otherwise]
     finding = entry.finding(
         said or f"exit code {ended.rc} and no output",

@@ -72,7 +72,3 @@ class Carrier:
     def close(self) -> None:
         if self._channel is not None:
             self._channel.close()
-
-    def reset(self) -> None:
-        if self._channel is not None:
-            self._channel.reset()

@@ -362,6 +362,13 @@ def test_nothing_else_is_tried_when_the_first_one_works_or_has_begun() -> None:
     assert [target.executable for target in channel.targets] == [DEFAULT_EXECUTABLE]
 
 
+def test_a_command_that_was_killed_is_not_run_again() -> None:
+    channel = FakeChannel((137, b"Access is denied.", b""))
+    with pytest.raises(AnsibleConnectionFailure):
+        connection(channel).exec_command("true")
+    assert len(channel.targets) == 1
+
+
 @pytest.mark.parametrize(
     ("said", "told"),
     [
@@ -376,6 +383,16 @@ def test_nothing_else_is_tried_when_the_first_one_works_or_has_begun() -> None:
 def test_of_many_executables_the_most_telling_one_is_reported(said: dict[str, tuple[int, bytes, bytes]], told: str) -> None:
     with pytest.raises(AnsibleConnectionFailure, match=told):
         connection(FakeChannel(said)).exec_command("true")
+
+
+def test_a_connection_that_never_connected_can_be_reset() -> None:
+    channel = FakeChannel()
+    connection(channel).reset()
+    assert (channel.opened, channel.resets) == (0, 1)
+    for carrier in ("winrm", "psrp"):
+        fresh = connection(ansible_wsl_carrier=carrier)
+        fresh._carrier._channel = None
+        fresh.reset()
 
 
 def test_reset_and_close_give_the_shell_back() -> None:
