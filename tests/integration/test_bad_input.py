@@ -24,6 +24,10 @@ REFUSED: dict[str, tuple[dict[str, t.Any], tuple[str, ...]]] = {
     "cpus: lots": ({"minikube_cpus": "lots"}, ("lots",)),
     "distribution name with blanks": ({"workstation_distribution": "My Ubuntu"}, ("My Ubuntu", "Ubuntu-24.04")),
     "unknown consent": ({"workstation_allow": ["everything"]}, ("everything", "wsl_shutdown")),
+    "an address without its checksum": (
+        {"docker_desktop_installer": "https://downloads.example/x.exe", "docker_desktop_installer_sha256": ""},
+        ("docker_desktop_installer", "SHA-256"),
+    ),
     "cluster memory above the engine's": ({"minikube_memory": "30g"}, ("30", "memory")),
 }
 
