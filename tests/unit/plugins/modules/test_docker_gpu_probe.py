@@ -14,7 +14,12 @@ from tests.unit.recorded import RecordedRunner, answer, completed, recording
 
 ROW = "0, GPU-00000000-1111-2222-3333-444444444444, NVIDIA H100 80GB HBM3, 580.159.04, 81559\n"
 ENGINE = {"docker version": completed(recording("gpu/docker_version")), "docker info": completed(recording("gpu/docker_info"))}
-GOOD: dict[str, Any] = {**ENGINE, "docker ps --all --filter name=gpudev-probe- ": answer(), "docker image inspect": answer("sha256:4b2e\n"), "docker run": answer(ROW)}
+GOOD: dict[str, Any] = {
+    **ENGINE,
+    "docker ps --all --filter name=gpudev-probe- ": answer(),
+    "docker image inspect": answer("sha256:4b2e\n"),
+    "docker run": answer(ROW),
+}
 NO_IMAGE: dict[str, Any] = {**GOOD, "docker image inspect": completed(recording("docker/image_missing_no_registry", 3)), "docker pull": answer()}
 DOWN: dict[str, Any] = {"docker version": completed(recording("docker/daemon_not_running"))}
 
