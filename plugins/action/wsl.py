@@ -95,7 +95,8 @@ class ActionModule(WindowsAction):
         except NotAsDeclared as reason:
             return self._told(found, _broken(found, reason.finding, str(reason)), changed=bool(done), diff=diff)
         except Stopped as stop:
-            return self._told(found, stop.layer, changed=bool(done), diff=diff)
+            # What only waits for a restart has been done.
+            return self._told(found, stop.layer, changed=bool(done) or stop.layer.status == NEEDS_REBOOT, diff=diff)
         except (WorkstationError, NotAnswered) as error:
             return self._told(found, Layer("wsl", UNKNOWN, str(error)), changed=bool(done), diff=diff)
         layer = _wsl.wsl_layer(found, wanted.distribution, minimum=wanted.min_version)

@@ -315,7 +315,7 @@ def test_the_package_that_wsl_exe_fetches_and_that_needs_a_restart() -> None:
 
     windows.programs[SYSTEM_WSL] = install
     answer = run_action(ActionModule, FakeConnection(windows), UBUNTU)
-    assert (answer["failed"], answer["layers"][0]["status"], answer["reboot_required"]) == (True, "needs_reboot", True)
+    assert (answer["failed"], answer["changed"], answer["layers"][0]["status"], answer["reboot_required"]) == (True, True, "needs_reboot", True)
 
 
 def test_a_distribution_from_an_address_is_fetched_first() -> None:
