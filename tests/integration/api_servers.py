@@ -71,6 +71,8 @@ class ApiServer:
     node_is_ours = True
     # Whether DaemonSets get pods and pods get a node.
     places_pods = True
+    # Whether somebody starts and ends pods; else a `Hands` has to.
+    has_kubelet = True
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -131,6 +133,8 @@ class Simulated(ApiServer):
 
 class Binaries(ApiServer):
     """A real kube-apiserver on an etcd of its own, with a node that exists on paper."""
+
+    has_kubelet = False
 
     def __init__(self, directory: Path, assets: Path) -> None:
         super().__init__(directory)
