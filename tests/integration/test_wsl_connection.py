@@ -1,9 +1,10 @@
 # Copyright (c) 2026 gpudev.workstation contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The connection wsl over a real wire, through each carrier: what a task costs, exactness, what leaks, what is printed, and what is told on failure.
+"""The connection wsl over a real wire: what a task costs, exactness, what leaks, what is printed, and what is told on failure.
 
-One play a carrier does it all, because starting Ansible is what takes time.
+One play a carrier does it all, because starting Ansible is what takes time. Here it is winrm; tests/extended/test_wsl_connection_carriers.py runs the
+same tests through the others.
 """
 
 from __future__ import annotations
@@ -22,8 +23,13 @@ import yaml
 from tests.harness import Stations, playbook, serve
 
 HOST = "healthy"
-# The station's options of each carrier. OpenSSH with cmd.exe is left to `make test-extended`.
-CARRIERS = {"winrm": [], "psrp": ["--carrier", "psrp"], "ssh": ["--carrier", "ssh", "--ssh-shell", "powershell"]}
+# The station's options of each carrier.
+CARRIERS = {
+    "winrm": [],
+    "psrp": ["--carrier", "psrp"],
+    "ssh, cmd": ["--carrier", "ssh", "--ssh-shell", "cmd"],
+    "ssh, powershell": ["--carrier", "ssh", "--ssh-shell", "powershell"],
+}
 LINUX_SIDE = yaml.safe_load((Path(__file__).parents[2] / "playbooks/vars/linux_side_of_windows.yml").read_text(encoding="utf-8"))
 OURS = {"ansible_wsl_user": "dev", "ansible_wsl_executable": ""}
 # Everything that a Windows inventory, and tasks on the Windows side, may leave behind.
@@ -110,22 +116,25 @@ def sessions(stations: Stations) -> list[list[str]]:
     return [session.split() for session in re.findall(r"Create.*?Delete", verbs)]
 
 
-@pytest.fixture(scope="module", params=CARRIERS)
-def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Outcome]:
-    directory = tmp_path_factory.mktemp(request.param)
+def played(carrier: str, directory: Path) -> Outcome:
     write_play(directory)
-    with serve(HOST, options=CARRIERS[request.param]) as stations:
+    with serve(HOST, options=CARRIERS[carrier]) as stations:
         run = playbook(stations, str(directory / "play.yml"), "-i", str(directory / "windows.yml"), "-vvvv")
         assert run.rc == 0, run.output[-6000:]
         results = json.loads((directory / "results.json").read_text(encoding="utf-8"))
         results["fetched"] = (directory / "fetched").read_text(encoding="utf-8")
-        yield Outcome(request.param, run.output, results, sessions(stations), len(stations.requests()), stations.errors(HOST))
+        return Outcome(carrier, run.output, results, sessions(stations), len(stations.requests()), stations.errors(HOST))
+
+
+@pytest.fixture(scope="module", params=["winrm"])
+def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return played(request.param, tmp_path_factory.mktemp("play"))
 
 
 def test_a_task_costs_no_more_than_promised(outcome: Outcome) -> None:
     assert outcome.results["big"]["size"] == 100_000
     assert [item["stdout"].strip() for item in outcome.results["loop"]["results"]] == list("0123456789")
-    if outcome.carrier == "ssh":
+    if outcome.carrier.startswith("ssh"):
         assert outcome.requests < 45, "about one command a task"
         return
     ping, setup, big, loop = outcome.sessions[:4]
@@ -161,7 +170,7 @@ def test_nothing_secret_is_printed(outcome: Outcome, secret: str) -> None:
 def test_a_task_that_takes_too_long_is_ended_on_the_host(outcome: Outcome) -> None:
     assert "Timed out after 3 second(s)" in outcome.results["too_long"]["msg"]
     # ansible-core's ssh connection lets the command run on, on any host.
-    assert ("alive" in outcome.results["lasting"]["stdout"]) == (outcome.carrier == "ssh")
+    assert ("alive" in outcome.results["lasting"]["stdout"]) == outcome.carrier.startswith("ssh")
 
 
 @pytest.mark.parametrize(("what", "told"), [("no_distribution", "[CONN-002]"), ("no_user", "[CONN-001]")])
