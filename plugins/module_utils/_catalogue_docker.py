@@ -497,7 +497,7 @@ GPU: tuple[Entry, ...] = (
         severity="warning",
         wording="recorded",
         cause="The container {container} of the killed probe could not be removed yet: the engine still waits for NVIDIA's hook.",
-        remedy="Run docker rm -f {container} later; restart the engine if that hangs.",
+        remedy="Nothing at first: the engine removes it as soon as the hook returns. If it stays, restart the engine, then run docker rm -f {container}.",
         reference="https://github.com/docker/for-win/issues/13324",
     ),
     Entry(

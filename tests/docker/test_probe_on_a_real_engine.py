@@ -14,6 +14,9 @@ from collections.abc import Callable
 
 import pytest
 
+from ansible_collections.gpudev.workstation.plugins.module_utils import _docker_probe as probes
+from ansible_collections.gpudev.workstation.plugins.module_utils._docker_probe import Probe, run_probe
+from ansible_collections.gpudev.workstation.plugins.module_utils._runner import LocalRunner
 from tests.docker.conftest import codes, finished, probe, start_module, statuses
 from tests.docker.engine import IMAGE, Engine
 from tests.harness import REPOSITORY
@@ -103,6 +106,17 @@ def test_a_hang_ends_at_the_deadline_and_leaves_no_container(engine: Engine) -> 
     assert (statuses(answer), codes(answer)) == (["docker ok", "docker_gpu broken"], ["DOCKER-GPU-040"])
     assert time.monotonic() - started < 20
     assert engine.containers() == []
+
+
+def test_a_hook_that_outlasts_the_probe_leaves_nothing_in_the_end(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The probe gives up and names the container; the engine keeps the order to remove it until the hook returns."""
+    monkeypatch.setattr(probes, "REMOVE_SECONDS", 0.5)
+    engine.mode("hang")
+    outcome = run_probe(LocalRunner(engine.environment), Probe(image=IMAGE, pull="never", timeout=1))
+    assert [finding.code for finding in outcome.layer.findings] == ["DOCKER-GPU-040", "DOCKER-GPU-041"]
+    assert len(engine.containers()) == 1
+    engine.mode("ok")
+    until("nothing is left", lambda: not engine.containers())
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
