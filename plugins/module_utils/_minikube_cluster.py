@@ -150,7 +150,7 @@ class Cluster:
         if look.profile is not None and state not in (mk.HALF_MADE, mk.CONTAINER_GONE, mk.BUSY) and self.wanted.state != "absent":
             assessment.drift = planning.compare(self.wanted, look.profile, look.container, cgroup, look.inside)
         assessment.steps = planning.plan(self.wanted, state, assessment.drift)
-        if state == mk.RUNNING and not assessment.steps and self.wanted.state == "started" and self.wanted.repairs_node and inside.needs_repair(look.inside):
+        if state == mk.RUNNING and not assessment.steps and self.wanted.state == "started" and inside.needs_repair(look.inside, self.wanted):
             assessment.steps = [Step(planning.REPAIR, "NVML does not work in the nested node of WSL2", "node_repair")]
         return assessment
 

@@ -43,6 +43,8 @@ def parse_inside(done: Completed) -> Inside:
     files = tuple(line for line in listed.splitlines() if line.startswith("/"))
     node = re.search(r"native\.cgroupdriver=(\w+)", daemon)
     driver = re.search(r"cgroupDriver:\s*[\"']?(\w+)", kubelet, re.IGNORECASE)
+    # Off the PATH and on it, the program may have said the same twice.
+    smi = "\n".join(dict.fromkeys(smi.splitlines()))
     return Inside(True, files, smi, node.group(1) if node else "", driver.group(1) if driver else "", listed)
 
 
@@ -52,9 +54,14 @@ def gpu_facts(inside: Inside) -> dict[str, t.Any]:
     return {"devices": [file for file in inside.files if file in DEVICES], "libraries": libraries, "gpus": gpus}
 
 
-def needs_repair(inside: Inside | None) -> bool:
-    """The nested node of WSL2 in which NVML does not work, and whose CDI specification has not been repaired yet."""
-    return inside is not None and _without_nvml(inside) and REPAIRED not in inside.files
+def needs_repair(inside: Inside | None, wanted: Declaration) -> bool:
+    """The nested node of WSL2 in which NVML does not work, and whose CDI specification has not been repaired yet.
+
+    Where the library is nowhere in the node a specification cannot name it, so that only `cdi` tries, and says so.
+    """
+    if inside is None or not wanted.repairs_node or not _without_nvml(inside) or REPAIRED in inside.files:
+        return False
+    return wanted.wsl_gpu == "cdi" or bool(gpu_facts(inside)["libraries"])
 
 
 def _without_nvml(inside: Inside) -> bool:
@@ -78,7 +85,8 @@ def gpu_findings(inside: Inside, wanted: Declaration) -> list[Finding]:
     if REPAIRED in inside.files:
         return [CATALOGUE["MK-054"].finding(inside.smi)]
     where = ", ".join(facts["libraries"]) or "nowhere in the node"
-    return [CATALOGUE["MK-034"].finding(inside.smi, where=where, way=_WAYS[wanted.wsl_gpu])]
+    way = _WAYS[wanted.wsl_gpu] if facts["libraries"] or wanted.wsl_gpu == "mounts" else _WAYS["nowhere"]
+    return [CATALOGUE["MK-034"].finding(inside.smi, where=where, way=way)]
 
 
 _WAYS = {
@@ -86,4 +94,5 @@ _WAYS = {
     "cdi": "The CDI specification in the node is repaired with the word node_repair.",
     "mounts": "/usr/lib/wsl is mounted and it did not help here: try wsl_gpu: cdi.",
     "off": "Declare wsl_gpu: auto, cdi or mounts.",
+    "nowhere": "Declare wsl_gpu: mounts, which carries /usr/lib/wsl into a new node (word cluster_recreate).",
 }

@@ -140,7 +140,8 @@ options:
   wsl_gpu:
     description:
       - What to do about the nested node of WSL2, in which NVML often fails because C(libdxcore.so) is not carried into it. Elsewhere this does nothing.
-      - V(auto) repairs the CDI specification in the node when that is seen and the word V(node_repair) is in O(allow); without the word it is only told.
+      - V(auto) repairs the CDI specification in the node when that is seen and the word V(node_repair) is in O(allow); without the word, or
+        where the library is nowhere in the node, it is only told.
       - V(cdi) does the same, and asks for the word where it is missing.
       - V(mounts) mounts C(/usr/lib/wsl) into the node when the cluster is made; a cluster without it needs a new one. It takes the place of O(mounts).
       - V(off) only tells.

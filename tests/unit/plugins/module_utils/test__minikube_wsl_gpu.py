@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_inside as inside
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_wsl_gpu as wsl_gpu
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import Inside
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_declaration import Declaration
 from ansible_collections.gpudev.workstation.plugins.module_utils._nvidia_smi import Gpu
 from ansible_collections.gpudev.workstation.plugins.module_utils._runner import Completed
 from tests.unit.recorded import answer
@@ -118,7 +119,7 @@ def test_without_the_library_nothing_is_tried() -> None:
     ("files", "smi", "needed"),
     [
         (("/dev/dxg", inside.DXCORE[1]), "Failed to initialize NVML: Not Supported", True),
-        (("/dev/dxg",), "sh: 1: nvidia-smi: not found", True),
+        (("/dev/dxg",), "sh: 1: nvidia-smi: not found", False),
         (("/dev/dxg", *inside.DXCORE), "GPU 0: NVIDIA RTX (UUID: GPU-1)", False),
         (("/dev/dxg", inside.DXCORE[0]), "something else", False),
         (("/dev/dxg", inside.REPAIRED), "Failed to initialize NVML: Not Supported", False),
@@ -126,7 +127,16 @@ def test_without_the_library_nothing_is_tried() -> None:
     ],
 )
 def test_when_a_repair_is_needed(files: tuple[str, ...], smi: str, needed: bool) -> None:
-    assert inside.needs_repair(Inside(True, files, smi)) is needed
+    seen = Inside(True, files, smi)
+    assert inside.needs_repair(seen, Declaration(repairs_node=True)) is needed
+    assert not inside.needs_repair(seen, Declaration())
+
+
+def test_cdi_tries_even_where_the_library_is_missing_and_says_so() -> None:
+    seen = Inside(True, ("/dev/dxg",), "sh: 1: nvidia-smi: not found")
+    assert inside.needs_repair(seen, Declaration(wsl_gpu="cdi", repairs_node=True))
+    told = inside.gpu_findings(seen, Declaration())[0]
+    assert (told.code, "wsl_gpu: mounts" in told.remedy, "node_repair" in told.remedy) == ("MK-034", True, False)
 
 
 def test_a_look_that_was_cut_is_no_look() -> None:
