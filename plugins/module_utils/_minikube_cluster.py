@@ -274,7 +274,9 @@ class Cluster:
             return self._repair(assessment)
         if step.action == planning.START:
             cgroup = self._engine_cgroup_driver(assessment) if self.wanted.cgroup_driver == "match_engine" else ""
-            return self._checked(declaring.start_arguments(self.wanted, cgroup), self.wanted.start_timeout)
+            kept = None if _deletes(assessment.steps) else assessment.look.profile
+            wanted = planning.for_kept(self.wanted, kept, assessment.drift) if kept is not None else self.wanted
+            return self._checked(declaring.start_arguments(wanted, cgroup), self.wanted.start_timeout)
         if step.action == planning.DELETE:
             return self._checked(["delete", "-p", name, "-o", "json"], DELETE_SECONDS) or self._verify_deleted()
         if step.action == planning.STOP:

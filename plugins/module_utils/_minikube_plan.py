@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube as mk
 from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_declaration as declaring
@@ -131,6 +131,16 @@ def _addon_drift(declared: t.Mapping[str, bool], found: t.Mapping[str, bool]) ->
     for name, on in sorted(declared.items()):
         if bool(found.get(name, False)) != on:
             yield Drift(f"addons.{name}", on, bool(found.get(name, False)), IN_PLACE)
+
+
+def for_kept(wanted: Declaration, profile: Profile, drift: t.Sequence[Drift]) -> Declaration:
+    """What `start` is told of a cluster that is kept although it differs: it would refuse another driver, a lower version, another mount."""
+    settings = {item.setting for item in drift if item.effect == RECREATE}
+    driver = profile.driver if "driver" in settings else wanted.driver
+    version = "" if "kubernetes_version" in settings else wanted.kubernetes_version
+    if "mounts" not in settings:
+        return replace(wanted, driver=driver, kubernetes_version=version)
+    return replace(wanted, driver=driver, kubernetes_version=version, mounts=(), wsl_gpu="off")
 
 
 # --- plan -------------------------------------------------------------------------------------------------------------------------------

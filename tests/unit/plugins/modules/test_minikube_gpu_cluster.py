@@ -716,6 +716,19 @@ def test_mounts_need_a_new_cluster(bed: Bed, monkeypatch: pytest.MonkeyPatch) ->
 # --- the rest
 
 
+@pytest.mark.parametrize(
+    ("options", "missing"),
+    [({"kubernetes_version": "v1.31.0"}, "--kubernetes-version"), ({"mounts": ["/a:/a"]}, "--mount-string"), ({"gpus": "", "driver": "kvm2"}, "--driver=kvm2")],
+)
+def test_a_cluster_that_is_kept_is_not_started_with_what_minikube_would_refuse(bed: Bed, options: dict[str, Any], missing: str) -> None:
+    data = json.loads(recording("minikube/docker_inspect_node")["stdout"])
+    data[0]["State"]["Status"] = "exited"
+    bed.answers.update({"docker container inspect gpu": answer(json.dumps(data)), "minikube start": bed.started})
+    bed.run(recreate="never", **options)
+    assert bed.changes[0].startswith("start -p gpu --driver=docker")
+    assert missing not in bed.changes[0]
+
+
 def test_cgroup_drivers_are_reported(bed: Bed) -> None:
     assert bed.run()["cluster"]["cgroup_driver"] == {"node": "cgroupfs", "kubelet": "cgroupfs"}
 
