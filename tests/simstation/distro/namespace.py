@@ -17,7 +17,11 @@ import ctypes
 import marshal
 import os
 import sys
-from typing import Any
+
+# Not from `typing`: importing it would cost as much as the start of the interpreter.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
