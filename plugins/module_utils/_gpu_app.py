@@ -60,8 +60,9 @@ class View:
             return False
         spec, status = self.deployment["spec"], self.deployment.get("status") or {}
         wanted = spec.get("replicas", 1)
-        counts = [int(status.get(key) or 0) for key in ("replicas", "updatedReplicas", "availableReplicas")]
-        return status.get("observedGeneration") == self.deployment["metadata"].get("generation") and counts == [wanted] * 3
+        pods = [int(status.get(key) or 0) for key in ("replicas", "updatedReplicas", "availableReplicas")]
+        rolled_out = status.get("observedGeneration") == self.deployment["metadata"].get("generation") and pods == [wanted] * 3
+        return rolled_out and len(self.pods) == wanted
 
 
 @dataclass
@@ -97,7 +98,7 @@ class App:
         if deployment is None:
             return View(None, stuck=CATALOGUE["APP-004"].finding("404", name=self.wanted.name, namespace=self.wanted.namespace))
         labels = ",".join(f"{key}={value}" for key, value in (deployment["spec"]["selector"].get("matchLabels") or {}).items())
-        pods = tuple(pod for pod in self.kube.find("Pod", self.wanted.namespace, labels=labels) if not pod["metadata"].get("deletionTimestamp"))
+        pods = tuple(pod for pod in self.kube.find("Pod", self.wanted.namespace, labels=labels) if counts(pod))
         progress = tuple(smoke.progress(pod) for pod in pods)
         return View(deployment, pods, progress, self._stuck(pods, progress))
 
@@ -183,6 +184,11 @@ def decoded(answer: str) -> t.Any:
         return json.loads(answer)
     except ValueError:
         return answer[:ANSWER_LENGTH]
+
+
+def counts(pod: Json) -> bool:
+    """A pod that goes, or that the kubelet refused for good, is replaced by its owner and says nothing of the application."""
+    return not pod["metadata"].get("deletionTimestamp") and (pod.get("status") or {}).get("phase") not in ("Failed", "Succeeded")
 
 
 def statuses(pod: Json) -> list[Json]:

@@ -199,6 +199,12 @@ class ControllerManager:
         current = template_hash(item["spec"]["template"])
         newest = [entry for entry in sets if entry["metadata"]["labels"].get("pod-template-hash") == current]
         wanted = item["spec"]["replicas"]
+        outdated = [entry for entry in sets if entry not in newest and (entry["spec"]["replicas"] or entry.get("status", {}).get("replicas"))]
+        if outdated and item["spec"]["strategy"]["type"] == "Recreate":
+            # All pods of the old template go before the first new one comes.
+            if outdated[0]["spec"]["replicas"]:
+                yield Step(f"deploy-{uid}", f"scale-{outdated[0]['metadata']['uid']}-0", 0.1, lambda: self._scale(outdated[0], 0))
+            return
         if not newest:
             yield Step(f"deploy-{uid}", f"create-{current}", 0.1, lambda: self._create_replica_set(item, current))
             return
