@@ -13,8 +13,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.docker import distro, packages
 from tests.docker import engine as engines
-from tests.harness import REPOSITORY, environment
+from tests.harness import CACHE, REPOSITORY, environment
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +35,19 @@ def engine_without_hook() -> Iterator[engines.Engine]:
         pytest.skip(reason)
     with engines.running(hook=False) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def debian(engine: engines.Engine) -> str:
+    """The image of Debian 12 with systemd, in that engine."""
+    reason = packages.why_not()
+    if reason:
+        pytest.skip(reason)
+    try:
+        distro.load(engine, CACHE / "docker")
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"the image of Debian cannot be made, is there a network? {error}")
+    return distro.IMAGE
 
 
 def start_module(engine: engines.Engine, name: str, check: bool = False, **options: t.Any) -> subprocess.Popen[str]:

@@ -29,7 +29,7 @@ def why_not() -> str:
     """What this machine lacks for an engine of our own; empty when it has everything."""
     if os.geteuid() != 0:
         return "a private Docker engine needs root"
-    missing = [program for program in ("dockerd", "containerd", "runc", "docker", "unshare") if shutil.which(program) is None]
+    missing = [program for program in ("dockerd", "containerd", "runc", "docker", "unshare", "setpriv") if shutil.which(program) is None]
     if missing:
         return f"{', '.join(missing)} not found: apt-get install docker.io"
     if not Path("/bin/busybox").exists():
@@ -98,7 +98,8 @@ def _command(engine: Engine) -> list[str]:
         f"--config-file={place}/daemon.json",
     ]
     # Without a bridge nothing of the network is needed.
-    return ["unshare", "--net", "dockerd", *options, "--bridge=none", "--iptables=false", "--userland-proxy=false"]
+    # It ends with the tests, also with those that were killed.
+    return ["setpriv", "--pdeathsig", "TERM", "unshare", "--net", "dockerd", *options, "--bridge=none", "--iptables=false", "--userland-proxy=false"]
 
 
 def _environment(engine: Engine, hook: bool) -> dict[str, str]:

@@ -18,9 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker import distro, packages
 from tests.docker.engine import IMAGE, Engine
-from tests.harness import CACHE, REPOSITORY, environment
+from tests.harness import REPOSITORY, environment
 
 HOST = "gpudev-native"
 PREPARE = """set -e
@@ -34,11 +33,7 @@ touch /srv/minikube-linux-amd64
 
 
 @pytest.fixture(scope="module")
-def inventory(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    reason = packages.why_not()
-    if reason:
-        pytest.skip(reason)
-    distro.load(engine, CACHE / "docker")
+def inventory(engine: Engine, debian: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     engine.mode("ok")
     socket = engine.host.removeprefix("unix://")
     # As if its user were in the group docker.
@@ -46,7 +41,7 @@ def inventory(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Itera
     client = shutil.which("docker") or "docker"
     mounts = [f"{socket}:/var/run/docker.sock", f"{client}:/usr/bin/docker:ro"]
     volumes = [argument for mount in mounts for argument in ("--volume", mount)]
-    engine.docker("run", "--detach", "--name", HOST, *volumes, distro.IMAGE, "sleep", "infinity")
+    engine.docker("run", "--detach", "--name", HOST, *volumes, debian, "sleep", "infinity")
     engine.docker("exec", HOST, "sh", "-c", PREPARE)
     hosts = {
         HOST: {

@@ -10,16 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker import distro, packages
+from tests.docker import packages
 from tests.docker.engine import Engine
 from tests.harness import CACHE, REPOSITORY, environment
 
 
+@pytest.mark.usefixtures("debian")
 def test_roles_on_a_real_debian(engine: Engine, tmp_path: Path) -> None:
-    reason = packages.why_not()
-    if reason:
-        pytest.skip(reason)
-    distro.load(engine, CACHE / "docker")
     packages.build(tmp_path / "debs")
     given = {
         **environment(),
