@@ -97,6 +97,17 @@ def test_a_driver_from_an_address_that_asks_for_a_restart(station: Stations) -> 
 
 
 @pytest.mark.parametrize("station", ["driver_to_install"], indirect=True)
+def test_a_driver_is_predicted_and_needs_its_word(station: Stations) -> None:
+    before = station.state("driver_to_install")
+    predicted = playbook(station, "site.yml", "--check", "--tags", "nvidia_driver")
+    assert (predicted.rc, chain_of(predicted, "driver_to_install")["nvidia_driver"]) == (0, "drift"), predicted.output
+    refused = playbook(station, "site.yml", "--tags", "nvidia_driver", "-e", '{"workstation_allow": []}')
+    assert (refused.rc, chain_of(refused, "driver_to_install")["nvidia_driver"]) == (2, "needs_consent"), refused.output
+    assert "Put the word 'driver_install' into workstation_allow" in refused.output
+    assert station.state("driver_to_install") == before
+
+
+@pytest.mark.parametrize("station", ["driver_to_install"], indirect=True)
 def test_an_installer_that_reports_success_and_does_nothing(station: Stations) -> None:
     station.post("driver_to_install", "patch", {"installers": {INSTALLER: {"outcome": "nothing"}}})
     run = playbook(station, "site.yml", "--tags", "nvidia_driver")

@@ -49,12 +49,6 @@ class TestRoundTrips:
         assert (run.rc, run.changed()) == (0, 1), run.output
         assert execs(requests) == 2
 
-    def test_settings_of_docker_desktop_need_a_stop_and_a_start_that_are_polled(self, stations: Stations) -> None:
-        run, requests = measured(stations, "--limit", "drifted", "--tags", "docker_desktop", "-e", '{"docker_allow": ["docker_restart"]}')
-        assert (run.rc, run.changed()) == (0, 1), run.output
-        assert "awaiting the engine of Docker Desktop, until" in run.output
-        assert execs(requests) >= 4
-
 
 class TestAsSomebodyElse:
     def test_become_runas_gives_the_same_answers(self, stations: Stations) -> None:
@@ -66,15 +60,6 @@ class TestAsSomebodyElse:
 
 
 class TestDriver:
-    """One workstation's driver, in order."""
-
-    def test_check_mode_predicts(self, stations: Stations) -> None:
-        before = stations.state("driver_to_install")
-        run = playbook(stations, "site.yml", "--check", *DRIVER)
-        assert run.rc == 0, run.output
-        assert chain_of(run, "driver_to_install")["nvidia_driver"] == "drift"
-        assert stations.state("driver_to_install") == before
-
     def test_with_consent_it_is_installed_as_a_job_and_proven(self, stations: Stations) -> None:
         run = playbook(stations, "site.yml", *DRIVER)
         assert run.rc == 0, run.output
