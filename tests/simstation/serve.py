@@ -94,6 +94,8 @@ class Simulation:
             self.servers[name] = self._server(self.stations[name])
             if self._ssh is not None:
                 self._ssh.serve(self.stations[name], self._launchers[name], self._wire_log)
+        if self.wishes.hosts > 1:
+            self._make_trees()
         if self.wishes.inventory_out is not None:
             inventory.write(self.wishes.inventory_out, self.inventory())
 
@@ -140,6 +142,14 @@ class Simulation:
         shutil.rmtree(self._directory, ignore_errors=True)
         if self.wishes.inventory_out is not None:
             self.wishes.inventory_out.unlink(missing_ok=True)
+
+    def _make_trees(self) -> None:
+        """Of many stations before they are needed: clients would all wait for theirs at once, some for longer than their time-out."""
+        from tests.simstation.distro import processes
+
+        for station in self.stations.values():
+            for name in station.state["wsl"]["distros"]:
+                processes.ready(station, name)
 
     def _station(self, name: str, scenario: str) -> Station:
         from tests.simstation import scenarios
