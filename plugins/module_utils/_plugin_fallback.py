@@ -36,6 +36,7 @@ class Fallback:
         self.image: str = params["image"]
         self.runtime_class: str = params.get("runtime_class", own_objects.AUTO)
         self.wanted = sharing.declared(params.get("sharing"))
+        self.timeout: float = params["timeout"]
         self.grace: float = params["grace"]
         self.ready_timeout: float = params["ready_timeout"]
         self.repair: bool = params["repair"]
@@ -51,10 +52,10 @@ class Fallback:
 
     def present(self) -> Layer:
         started = time.monotonic()
-        view = look(self.kube)
+        view = self._look()
         refused = self._refused_sharing(view) or self._keep_own_as_declared(view)
         if refused is None:
-            refused, view = self._reach(look(self.kube) if self.actions else view)
+            refused, view = self._reach(self._look() if self.actions else view)
         return refused or self._verdict(layer_of(view, self.context, time.monotonic() - started, self.wanted))
 
     def _refused_sharing(self, view: View) -> Layer | None:
@@ -90,7 +91,16 @@ class Fallback:
                 refused = self._act(next_step)
                 if refused is not None or self.check_mode:
                     return refused, view
-            view = look(self.kube)
+            view = self._look()
+
+    def _look(self) -> View:
+        """An API server that restarts just now is waited for, as at the beginning."""
+        try:
+            return wait_for("a look at the cluster", lambda: look(self.kube), lambda _view: True, 0 if self.check_mode else self.timeout, self.every)
+        except DeadlinePassed as passed:
+            if isinstance(passed.last, KubeError):
+                raise passed.last from passed
+            raise
 
     def _decide(self, view: View) -> decision.Decision:
         return decision.decide(view, self.repair and not self.repairs, self.phase, self.wanted)
