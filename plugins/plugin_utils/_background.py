@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ntpath
 import typing as t
+from dataclasses import dataclass
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
@@ -24,11 +25,19 @@ POLL_SECONDS = 5.0
 SECONDS_FOR_THE_WATCHDOG = 30
 
 
+@dataclass(frozen=True)
+class Limit:
+    """How long a job may take, and how often it is asked for."""
+
+    seconds: int
+    every: float = POLL_SECONDS
+
+
 class NoEnd(Exception):
     """Nothing was heard of the end of a job."""
 
 
-def run_as_job(action: ActionBase, task_vars: t.Mapping[str, t.Any], module: str, arguments: Result, seconds: int, tell: Tell) -> Result:
+def run_as_job(action: ActionBase, task_vars: t.Mapping[str, t.Any], module: str, arguments: Result, limit: Limit, tell: Tell) -> Result:
     """The result of the module; `tell` hears each poll with the seconds left."""
 
     def execute(name: str, given: Result) -> Result:
@@ -36,7 +45,7 @@ def run_as_job(action: ActionBase, task_vars: t.Mapping[str, t.Any], module: str
         return answer
 
     # Ansible wraps whatever a task with a limit runs; the task itself has none, so that only this module becomes a job.
-    action._task.async_val = seconds
+    action._task.async_val = limit.seconds
     try:
         started = execute(module, arguments)
     finally:
@@ -52,7 +61,7 @@ def run_as_job(action: ActionBase, task_vars: t.Mapping[str, t.Any], module: str
             return {"finished": False, "msg": f"the connection was lost: {lost}"}
 
     try:
-        ended = wait_until(module, look, lambda seen: bool(seen.get("finished")), seconds + SECONDS_FOR_THE_WATCHDOG, every=POLL_SECONDS, on_look=tell)
+        ended = wait_until(module, look, lambda seen: bool(seen.get("finished")), limit.seconds + SECONDS_FOR_THE_WATCHDOG, every=limit.every, on_look=tell)
     except DeadlinePassed as late:
         raise NoEnd(f"no end within {late.seconds:.0f} s {late.last.get('msg', '')}".strip()) from late
     execute("ansible.windows.async_status", {**job, "mode": "cleanup"})

@@ -21,7 +21,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_wind
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer, Item, NotAnswered
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import BLOCKED_BY_POLICY, CONSENT_WORDS, UNKNOWN, Layer
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import result
-from ansible_collections.gpudev.workstation.plugins.plugin_utils._background import NoEnd, Result, Tell, run_as_job
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._background import Limit, NoEnd, Result, Tell, run_as_job
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import BlockedByPolicy, Workstation, WorkstationError
 
 display = Display()
@@ -29,10 +29,9 @@ display = Display()
 CATALOGUE = Catalogue(ENTRIES)
 ALLOW: dict[str, t.Any] = {"type": "list", "elements": "str", "choices": list(CONSENT_WORDS), "default": []}
 Arguments = dict[str, t.Any]
-NO_ASYNC = (
-    "{action} cannot run with 'async': it thinks on the controller, and Ansible would poll the workstation for an answer that only the controller has. "
-    "Leave 'async' and 'poll' out. What takes minutes runs as a job on the workstation anyway, is polled, and tells its progress; to work on many "
-    "workstations at once raise 'forks', or use 'strategy: free'."
+FIRE_AND_FORGET = (
+    "{action} cannot run with 'poll: 0': it thinks on the controller, and nobody would be there to judge the answer. Give 'poll' a number of seconds, "
+    "or leave 'async' out: what takes minutes runs as a job on the workstation anyway, is polled, and tells its progress."
 )
 
 
@@ -46,26 +45,35 @@ class WindowsAction(ActionBase):
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
-    _supports_async = False
+    _supports_async = True
 
     @abc.abstractmethod
     def converge(self, station: Workstation, arguments: Arguments) -> dict[str, t.Any]:
         """The result of the task."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        if self._task.async_val:
-            raise AnsibleActionFail(NO_ASYNC.format(action=self._task.action))
         answer: dict[str, t.Any] = super().run(tmp, task_vars)
+        limit = self._taken_over_from_async()
         _validation, arguments = self.validate_argument_spec(argument_spec=self.ARGUMENTS)
         self._variables = task_vars or {}
         try:
-            answer.update(self.converge(Workstation(self, self._variables), arguments))
+            answer.update(self.converge(Workstation(self, self._variables, limit), arguments))
         except BlockedByPolicy as refusal:
             finding = CATALOGUE["WIN-006"].finding(refusal.language_mode)
             answer.update(self._only(Layer("windows", BLOCKED_BY_POLICY, str(refusal), {"language_mode": refusal.language_mode}, [finding])))
         except (WorkstationError, NotAnswered) as error:
             answer.update(self._only(Layer(self.LAYER, UNKNOWN, str(error))))
         return answer
+
+    def _taken_over_from_async(self) -> Limit | None:
+        """With `async` every request is a job on the workstation, polled here: Ansible itself would look for one job, and return its raw answer."""
+        if not self._task.async_val:
+            return None
+        if not self._task.poll:
+            raise AnsibleActionFail(FIRE_AND_FORGET.format(action=self._task.action))
+        limit = Limit(self._task.async_val, self._task.poll)
+        self._task.async_val = 0
+        return limit
 
     def _only(self, layer: Layer) -> dict[str, t.Any]:
         return result([layer], changed=False, check_mode=self.check_mode, read_only=self.READ_ONLY)
@@ -98,7 +106,7 @@ class WindowsAction(ActionBase):
 
     def windows_module_in_background(self, name: str, arguments: Result, seconds: int, tell: Tell) -> Result:
         try:
-            return _succeeded(name, arguments, run_as_job(self, self._variables, name, arguments, seconds, tell))
+            return _succeeded(name, arguments, run_as_job(self, self._variables, name, arguments, Limit(seconds), tell))
         except NoEnd as error:
             raise WorkstationError(f"{name} {_about(arguments)}: {error}. It may still run on the workstation; run again when it has ended.") from error
 

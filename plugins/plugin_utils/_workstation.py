@@ -40,7 +40,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._language impor
     shell,
     write_file,
 )
-from ansible_collections.gpudev.workstation.plugins.plugin_utils._background import NoEnd, Tell, run_as_job
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._background import Limit, NoEnd, Tell, run_as_job
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._clixml import readable_errors
 
 display = Display()
@@ -107,13 +107,16 @@ def framed(items: t.Sequence[Item], stop_on_error: bool) -> str:
 class Workstation:
     """The Windows side of one inventory host, through its own connection; one `ask` is one round trip."""
 
-    def __init__(self, action: t.Any, task_vars: t.Mapping[str, t.Any] | None = None) -> None:
+    def __init__(self, action: t.Any, task_vars: t.Mapping[str, t.Any] | None = None, always_as_job: Limit | None = None) -> None:
         self._action = action
         self._task_vars = task_vars or {}
+        self._always_as_job = always_as_job
         self.round_trips = 0
 
     def ask(self, items: t.Sequence[Item], stop_on_error: bool = False) -> list[Answer]:
         """One answer per item, in order. With `stop_on_error` nothing is done after the first failure."""
+        if self._always_as_job is not None:
+            return self._as_job(items, stop_on_error, self._always_as_job, lambda _seen, _left: None)
         frame = self._framed(items, stop_on_error)
         become = getattr(self._action._connection, "become", None) is not None
         with connection_trouble_explained(items):
@@ -121,8 +124,11 @@ class Workstation:
 
     def ask_in_background(self, items: t.Sequence[Item], seconds: int, tell: Tell) -> list[Answer]:
         """The same for items that take minutes: a job on the workstation, at most `seconds`, that is polled; `tell` hears each poll."""
+        return self._as_job(items, False, Limit(seconds), tell)
+
+    def _as_job(self, items: t.Sequence[Item], stop_on_error: bool, limit: Limit, tell: Tell) -> list[Answer]:
         try:
-            result = run_as_job(self._action, self._task_vars, CARRIER, carried(self._framed(items, False)), seconds, tell)
+            result = run_as_job(self._action, self._task_vars, CARRIER, carried(self._framed(items, stop_on_error)), limit, tell)
         except NoEnd as error:
             raise WorkstationError(f"the job on the workstation: {error}. It may still run there; run again when it has ended.") from error
         return _answered(items, _reply_of_module(result))

@@ -59,6 +59,14 @@ class TestAsSomebodyElse:
         assert run.recap["healthy"]["ok"] == 4
 
 
+class TestAsync:
+    def test_each_request_is_a_job_on_the_workstation_and_the_answers_are_the_same(self, stations: Stations) -> None:
+        run, requests = measured(stations, "--limit", "healthy", "--tags", "host_info", "-e", "windows_actions_async=60")
+        assert (run.rc, run.changed()) == (0, 0), run.output
+        assert run.recap["healthy"]["ok"] == 1
+        assert execs(requests) > 1, "a job is started, asked for and cleaned up"
+
+
 class TestDriver:
     def test_with_consent_it_is_installed_as_a_job_and_proven(self, stations: Stations) -> None:
         run = playbook(stations, "site.yml", *DRIVER)

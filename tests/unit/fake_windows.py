@@ -287,10 +287,12 @@ def run_action(
     check_mode: bool = False,
     modules: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
     async_val: int = 0,
+    poll: int = 1,
 ) -> dict[str, Any]:
     """One run of an action plugin; `modules` answers for the ansible.windows modules it calls."""
     task = MagicMock(Task)
     task.args, task.check_mode, task.diff, task.async_val, task.action, task.environment = arguments, check_mode, True, async_val, "test", {}
+    task.poll = poll
     templar = Templar(loader=None)
     plugin = action(task, connection, MagicMock(), MagicMock(), templar, MagicMock())
 

@@ -226,6 +226,11 @@ def test_the_connecting_account_is_meant_when_it_has_a_desktop_beside_the_consol
     assert (user["logged_on"], user["workstation_user"]) == (["anna", "dev"], "dev")
 
 
-def test_async_is_refused_with_the_reason() -> None:
-    with pytest.raises(AnsibleActionFail, match="thinks on the controller"):
-        run_action(ActionModule, FakeConnection(healthy()), {}, async_val=60)
+def test_with_async_every_request_is_a_job_and_the_answer_is_the_same() -> None:
+    expected = run_action(ActionModule, FakeConnection(healthy()), {})
+    assert run_action(ActionModule, FakeConnection(healthy()), {}, async_val=60) == expected
+
+
+def test_fire_and_forget_is_refused_with_the_reason() -> None:
+    with pytest.raises(AnsibleActionFail, match="nobody would be there to judge the answer"):
+        run_action(ActionModule, FakeConnection(healthy()), {}, async_val=60, poll=0)

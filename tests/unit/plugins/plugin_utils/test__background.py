@@ -12,7 +12,7 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.gpudev.workstation.plugins.plugin_utils import _background
-from ansible_collections.gpudev.workstation.plugins.plugin_utils._background import NoEnd, run_as_job
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._background import Limit, NoEnd, run_as_job
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation, WorkstationError, native
 
 STARTED = {"started": True, "finished": False, "ansible_job_id": "j1.4", "results_file": "C:\\Users\\dev\\.ansible_async\\j1.4"}
@@ -44,7 +44,7 @@ def action(*answers: Any) -> tuple[MagicMock, list[tuple[str, int, Any]]]:
 def test_only_the_module_becomes_a_job_and_its_file_is_removed() -> None:
     made, called = action(STARTED, RUNNING, {"finished": True, "rc": 0}, {})
     told: list[float] = []
-    ended = run_as_job(made, {}, "ansible.windows.win_package", {"path": "x"}, 60, lambda _seen, left: told.append(left))
+    ended = run_as_job(made, {}, "ansible.windows.win_package", {"path": "x"}, Limit(60), lambda _seen, left: told.append(left))
     assert ended == {"finished": True, "rc": 0}
     assert called == [("win_package", 60, None), ("async_status", 0, "status"), ("async_status", 0, "status"), ("async_status", 0, "cleanup")]
     assert len(told) == 1
@@ -52,12 +52,12 @@ def test_only_the_module_becomes_a_job_and_its_file_is_removed() -> None:
 
 def test_a_lost_connection_does_not_end_it() -> None:
     made, _called = action(STARTED, AnsibleConnectionFailure("reset by peer"), {"finished": True, "rc": 0}, {})
-    assert run_as_job(made, {}, "ansible.windows.win_package", {}, 60, lambda _seen, _left: None)["rc"] == 0
+    assert run_as_job(made, {}, "ansible.windows.win_package", {}, Limit(60), lambda _seen, _left: None)["rc"] == 0
 
 
 def test_a_module_that_never_started_is_its_own_answer() -> None:
     made, called = action({"failed": True, "msg": "no"})
-    assert run_as_job(made, {}, "ansible.windows.win_package", {}, 60, lambda _seen, _left: None) == {"failed": True, "msg": "no"}
+    assert run_as_job(made, {}, "ansible.windows.win_package", {}, Limit(60), lambda _seen, _left: None) == {"failed": True, "msg": "no"}
     assert made._task.async_val == 0
     assert len(called) == 1
 
@@ -65,7 +65,7 @@ def test_a_module_that_never_started_is_its_own_answer() -> None:
 def test_one_that_is_never_heard_of_again_has_a_limit() -> None:
     made, _called = action(STARTED, AnsibleConnectionFailure("no route"), AnsibleConnectionFailure("no route"))
     with pytest.raises(NoEnd, match="no end within 0 s the connection was lost: no route"):
-        run_as_job(made, {}, "ansible.windows.win_package", {}, 0, lambda _seen, _left: None)
+        run_as_job(made, {}, "ansible.windows.win_package", {}, Limit(0), lambda _seen, _left: None)
 
 
 def test_a_job_of_the_language_that_ran_out_of_time_says_so() -> None:
