@@ -28,6 +28,11 @@ REFUSED: dict[str, tuple[dict[str, t.Any], tuple[str, ...]]] = {
         {"docker_desktop_installer": "https://downloads.example/x.exe", "docker_desktop_installer_sha256": ""},
         ("docker_desktop_installer", "SHA-256"),
     ),
+    "two providers of one GPU": ({"workstation_gpu_provider": "operator"}, ("nvidia-device-plugin: false", "operator")),
+    "a GPU shared by the plugin that is not run": (
+        {"workstation_gpu_provider": "operator", "minikube_addons": {"nvidia-device-plugin": False}, "device_plugin_sharing": {"mode": "exclusive"}},
+        ("device_plugin_sharing", "gpu_operator_provider"),
+    ),
     "cluster memory above the engine's": ({"minikube_memory": "30g"}, ("30", "memory")),
 }
 
