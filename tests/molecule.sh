@@ -5,7 +5,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .cache
 export MOLECULE_EPHEMERAL_DIRECTORY=$PWD/.cache/molecule-run
-for scenario in ${@:-default app real_minikube}; do
+scenarios=("$@")
+[ $# -gt 0 ] || scenarios=(default app real_minikube)
+for scenario in "${scenarios[@]}"; do
   if [ "$scenario" = real_minikube ] && ! command -v minikube >/dev/null; then
     echo "skipped: molecule scenario real_minikube, because there is no minikube on PATH"
   elif [ "$scenario" = real_minikube ] && [ $# = 0 ] && [ "${REAL_MINIKUBE:-}" != true ]; then

@@ -168,7 +168,7 @@ ENTRIES: t.Tuple[Entry, ...] = (
     Entry(
         code="IMAGE-023",
         layer="pod",
-        cause="The image {image} is in the node, but the pull policy is Always (the default for :latest and for no tag): the node asks a registry all the same.",
+        cause="The image {image} is in the node, but the pull policy is Always (the default for :latest and for no tag): the node asks a registry anyway.",
         remedy="Set imagePullPolicy to IfNotPresent (or Never) in the pod, or give the image a tag other than latest.",
         reference=_PULL_POLICY,
         rows=("S15",),

@@ -443,6 +443,7 @@ class Cluster:
 
 _MADE_ANEW = frozenset((mk.ABSENT, mk.LEFTOVER, mk.HALF_MADE, mk.CONTAINER_GONE, mk.CORRUPT))
 
+
 def _deletes(steps: t.Sequence[Step]) -> bool:
     return any(step.action == planning.DELETE for step in steps)
 

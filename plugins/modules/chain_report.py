@@ -13,7 +13,8 @@ author:
 description:
   - Every module of this collection returns C(layers), its word on the links between bare Windows and a pod on the GPU.
     This action collects them per host, closes the chain behind the first broken link, and gives it back as facts, as a table for people and as a JSON file.
-  - It also judges which releases meet (driver, WSL, Docker Desktop, minikube, device plugin and others) by one data file of known-good and known-bad combinations.
+  - It also judges which releases meet (driver, WSL, Docker Desktop, minikube, device plugin and others) by one data file of combinations that are known
+    to be good or bad.
   - It works on the controller and opens no connection, so it also speaks for hosts that cannot be reached.
 extends_documentation_fragment:
   - gpudev.workstation._attributes

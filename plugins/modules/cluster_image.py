@@ -166,7 +166,7 @@ layers:
       facts: {}
       findings: []
 image:
-  description: The image in the node, after what was done; RV(image.id) is empty when it is not there, or in check mode not there yet.
+  description: The image in the node, after what was done; its C(id) is empty when it is not there, or in check mode not there yet.
   returned: when it was looked at
   type: dict
   sample:

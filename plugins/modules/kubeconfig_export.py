@@ -26,7 +26,7 @@ options:
   dest:
     description:
       - The kubeconfig to carry it to. A Windows path such as C(C:\Users\dev\.kube\config) is looked for under C(/mnt).
-    type: str
+    type: path
     required: true
   name:
     description: Name of context, cluster and user over there. Empty takes the name of O(context).
@@ -126,7 +126,7 @@ def as_seen_here(path: str) -> str:
     """A path of Windows as a distribution of WSL2 sees it with its default mounts; any other as it is."""
     match = re.match(r"^([A-Za-z]):[\\/](.*)$", path)
     seen = f"/mnt/{match.group(1).lower()}/{match.group(2)}".replace("\\", "/") if match else path
-    return os.path.realpath(os.path.expanduser(seen))
+    return os.path.realpath(seen)
 
 
 def read_kubeconfig(path: str) -> dict[str, t.Any]:
@@ -154,7 +154,7 @@ def read_bytes(path: str) -> bytes:
 def wanted(params: t.Mapping[str, t.Any], before: t.Mapping[str, t.Any], name: str) -> dict[str, t.Any]:
     if params["state"] == "absent":
         return without(before, name)
-    source = read_kubeconfig(os.path.expanduser(params["src"]))
+    source = read_kubeconfig(params["src"])
     return merged(before, name, carried(source, params["context"], name, read_bytes), params["select"], params["overwrite"])
 
 
@@ -179,7 +179,7 @@ def main() -> None:
         argument_spec={
             "src": {"type": "path", "default": _kube.DEFAULT_KUBECONFIG},
             "context": {"type": "str", "required": True},
-            "dest": {"type": "str", "required": True},
+            "dest": {"type": "path", "required": True},
             "name": {"type": "str", "default": ""},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "select": {"type": "bool", "default": False},
