@@ -360,7 +360,7 @@ def test_stop_and_start(cluster: Bed) -> None:
         "addons_disable_plugin", "stop", "status_stopped", "profile_list_stopped", "stop_again", "image_ls_stopped", "image_load_stopped", "image_build_stopped"
     )
     cluster.replay_all("addons_disable_stopped", "ssh_stopped", "update_context_stopped", "pause_stopped", "docker_env_stopped")
-    assert kubeconfig(cluster) == (RECORDINGS / "kubeconfig_stopped.yaml").read_text()
+    assert kubeconfig(cluster) == (RECORDINGS / "kubeconfig_stopped.txt").read_text()
     cluster.replay_all("start_from_stopped", "status_after_restart", "profile_list_after_restart")
 
 
