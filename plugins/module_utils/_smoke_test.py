@@ -25,6 +25,8 @@ LAYER = "pod"
 MOST_TRIES = 3
 # Between two tries the kubelet has to learn of the plugin again, which shows as allocatable.
 BETWEEN_TRIES_SECONDS = 15.0
+# A GPU that running pods hold may be free only when they end, in hours; one that was just given back is free within this time.
+TAKEN_SECONDS = 10.0
 
 # The log of a pod that succeeded -> what it proves.
 Judge = t.Callable[[str], Layer]
@@ -122,6 +124,7 @@ class SmokeTest:
     def _follow(self, name: str) -> smoke.Progress:
         """Until it is over; a pod that waits for good reasons is given the whole time."""
         last: list[smoke.Progress] = []
+        patient_until = time.monotonic() + TAKEN_SECONDS
 
         def look() -> smoke.Progress:
             pod = self.kube.get("Pod", name, self.namespace)
@@ -130,12 +133,23 @@ class SmokeTest:
             last[:] = [smoke.progress(pod, events)]
             return last[0]
 
+        def settled(seen: smoke.Progress) -> bool:
+            return seen.over or (time.monotonic() >= patient_until and self._taken(seen))
+
         try:
-            return wait_for("the end of the smoke test's pod", look, lambda seen: seen.over, max(0.0, self._left()), self.every)
+            return wait_for("the end of the smoke test's pod", look, settled, max(0.0, self._left()), self.every)
         except DeadlinePassed as passed:
             if isinstance(passed.last, KubeError):
                 raise passed.last from passed
             return last[0]
+
+    def _taken(self, seen: smoke.Progress) -> bool:
+        """All GPUs are held by pods of which none is about to end."""
+        if seen.state != "Unschedulable":
+            return False
+        pods = self.kube.find("Pod")
+        ending = smoke.gpu_holders(pod for pod in pods if pod["metadata"].get("deletionTimestamp"))
+        return not ending and smoke.why_unschedulable(seen, self.kube.find("Node"), pods)[0].code == "POD-PENDING-002"
 
     def _judged(self, seen: smoke.Progress, log: str, judge: Judge) -> Layer:
         """What is the same for all programs: one that did not succeed."""

@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _smoke_load as load
 from ansible_collections.gpudev.workstation.plugins.module_utils import _smoke_pod as smoke
+from ansible_collections.gpudev.workstation.plugins.module_utils import _smoke_test
 from ansible_collections.gpudev.workstation.plugins.module_utils._kube import UNREACHABLE, KubeError
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Layer
 from ansible_collections.gpudev.workstation.plugins.module_utils._smoke_test import smoke_test
@@ -103,6 +104,20 @@ def test_no_gpu_offered_is_told_apart_from_a_gpu_that_is_taken() -> None:
     assert [finding.code for finding in layer.findings] == ["POD-PENDING-002"]
     assert layer.status == "unknown"
     assert "chat/training" in layer.findings[0].cause
+
+
+@pytest.mark.parametrize("ending", [False, True])
+def test_a_gpu_that_is_taken_is_waited_for_only_while_it_is_given_back(ending: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_smoke_test, "TAKEN_SECONDS", 0.05)
+    cluster = cluster_in_which_pods_become("pod_unschedulable", node="node_1_1")
+    holder = recorded("pod_succeeded")
+    holder["metadata"].update(name="training", namespace="chat", **({"deletionTimestamp": "2026-11-21T09:00:00Z"} if ending else {}))
+    holder["status"]["phase"] = "Running"
+    cluster.add(holder)
+    began = time.monotonic()
+    layer, _returned = run(cluster, timeout=1)
+    assert [finding.code for finding in layer.findings] == ["POD-PENDING-002"]
+    assert (time.monotonic() - began >= 1) == ending
 
 
 def test_pod_refused_at_admission_is_replaced_by_a_fresh_one() -> None:
