@@ -23,7 +23,7 @@ from ansible_collections.gpudev.workstation.plugins.plugin_utils._earlier import
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._installer import Codes, Installer, NotAsDeclared, refuse_malformed
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import ALLOW, Arguments, WindowsAction, ask_in_background, ask_named
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation, WorkstationError
-from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_stop import let_docker_desktop_settle, shut_down
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_stop import let_docker_desktop_settle, shut_down, terminate
 
 # Sentences of wsl.exe are localised, its codes are not.
 OWN_ERROR = "Wsl/"
@@ -40,7 +40,7 @@ class Stopped(Exception):
 
 class ActionModule(WindowsAction):
     ARGUMENTS: t.ClassVar[dict[str, dict[str, t.Any]]] = {
-        "state": {"type": "str", "default": "present", "choices": ["present"]},
+        "state": {"type": "str", "default": "present", "choices": ["present", "restarted"]},
         "distribution": {"type": "str", "required": True},
         "min_version": {"type": "str", "default": _wsl.MINIMUM},
         "installer": {"type": "str", "default": ""},
@@ -120,6 +120,8 @@ class ActionModule(WindowsAction):
             return self._distribution(station, arguments, wanted, found)
         if step.kind == _wsl_plan.SHUTDOWN:
             return self._shut_down(station, found, step)
+        if step.kind == _wsl_plan.TERMINATE:
+            return self._terminate(station, found, wanted, step)
         told, after = self._run(station, _wsl_plan.set_command(found, wanted, step))
         if not told.ok or step in _wsl_plan.plan(after, wanted):
             raise Stopped(_broken(after, recognised(f"wsl.exe: {told.told()}"), step.why))
@@ -128,6 +130,12 @@ class ActionModule(WindowsAction):
     def _shut_down(self, station: Workstation, found: Wsl, step: Step) -> Wsl:
         told, after = shut_down(self, station, found)
         if after.restart_owed or not told.ok:
+            raise Stopped(_broken(after, recognised(f"wsl.exe: {told.told()}"), step.why))
+        return after
+
+    def _terminate(self, station: Workstation, found: Wsl, wanted: Wanted, step: Step) -> Wsl:
+        told, after = terminate(self, station, found, wanted.distribution)
+        if not told.ok:
             raise Stopped(_broken(after, recognised(f"wsl.exe: {told.told()}"), step.why))
         return after
 
@@ -214,6 +222,7 @@ def _wanted(arguments: Arguments) -> Wanted:
         rootfs=arguments["rootfs"],
         default=arguments["default"],
         restart=arguments["restart"] == "needed",
+        restarted=arguments["state"] == "restarted",
         allow=frozenset(arguments["allow"]),
     )
 

@@ -224,4 +224,20 @@ ENTRIES: t.Tuple[Entry, ...] = (
         "the same playbook once more; it goes on from there.",
         reference="https://learn.microsoft.com/windows/wsl/basic-commands#update-wsl",
     ),
+    Entry(
+        code="WSL-026",
+        layer="wsl",
+        status="needs_consent",
+        cause="The distribution {distribution} has to be restarted, and that ends every program in it.",
+        remedy="Put the word 'wsl_shutdown' into workstation_allow, or type 'wsl --terminate {distribution}' in a PowerShell of Windows.",
+        reference="https://learn.microsoft.com/windows/wsl/basic-commands#terminate",
+    ),
+    Entry(
+        code="WSL-027",
+        layer="wsl",
+        status="needs_consent",
+        cause="The distribution {distribution} has to be restarted, and this run's own controller lives in the WSL of this Windows: it could end itself.",
+        remedy="Type in a PowerShell of Windows: 'wsl --terminate {distribution}'. Then start the same playbook once more; it goes on from there.",
+        reference="https://learn.microsoft.com/windows/wsl/basic-commands#terminate",
+    ),
 )

@@ -32,6 +32,8 @@ DRIVER_PACKAGES = (
 NEVER_REMOVED = ("libnvidia-container*", "nvidia-container-toolkit*")
 
 WSL_LIBRARIES = "/usr/lib/wsl"
+# Made by role gpu_guest when it removes a driver; /run is a tmpfs in WSL, so a restart of the distribution takes it away.
+RESTART_OWED = "/run/gpudev.workstation.restart_owed"
 LIBRARIES = ("libcuda.so.1", "libnvidia-ml.so.1", "libdxcore.so")
 DRIVER_LIBRARIES = LIBRARIES[:2]
 
@@ -60,6 +62,8 @@ class Guest:
     gpus: tuple[str, ...] = ()
     wsl_conf: t.Mapping[str, t.Any] = field(default_factory=dict)
     user: t.Mapping[str, t.Any] = field(default_factory=dict)
+    # A driver was removed since the distribution started.
+    restart_owed: bool = False
     venv_ready: bool = False
     kubernetes_client: str = ""
 
@@ -68,7 +72,8 @@ class Guest:
         return conflicting(self.packages) if self.platform == WSL2 else []
 
     def as_dict(self) -> dict[str, t.Any]:
-        plain = ("platform", "kernel", "distribution", "release", "python", "driver_store", "linker_first", "nvidia_smi", "venv_ready", "kubernetes_client")
+        seen = ("platform", "kernel", "distribution", "release", "python", "driver_store", "linker_first", "nvidia_smi", "restart_owed")
+        plain = (*seen, "venv_ready", "kubernetes_client")
         return {
             **{name: getattr(self, name) for name in plain},
             "devices": list(self.devices),
@@ -151,6 +156,8 @@ def _wsl_findings(guest: Guest) -> t.Iterator[Finding]:
     if guest.conflicting_packages:
         packages = ", ".join(guest.conflicting_packages)
         yield CATALOGUE["GUEST-002"].finding(packages, packages=packages)
+    if guest.restart_owed:
+        yield CATALOGUE["GUEST-027"].finding(RESTART_OWED, distribution=guest.distribution)
     yield from _library_findings(guest)
     yield from _nvidia_smi_findings(guest)
 

@@ -21,6 +21,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._guest import (
     DRIVER_LIBRARIES,
     LIBRARIES,
     NATIVE,
+    RESTART_OWED,
     WSL2,
     WSL_LIBRARIES,
     Guest,
@@ -67,6 +68,7 @@ def look(runner: Runner, user: str = "", venv: str = DEFAULT_VENV, root: str = "
         gpus=() if smi is None else listed_gpus(smi.stdout),
         wsl_conf=_wsl_conf(root) if where != NATIVE else {},
         user=user_facts(user),
+        restart_owed=where == WSL2 and os.path.exists(_at(root, RESTART_OWED)),
         venv_ready=os.access(_at(root, f"{venv}/bin/python3"), os.X_OK),
         kubernetes_client=_client_version(root, venv),
     )

@@ -26,6 +26,8 @@ CATALOGUE = Catalogue(ENTRIES)
 
 LXSS = "SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Lxss"
 STORE, INBOX, ABSENT = "store", "inbox", "absent"
+# States of `wsl.exe --list --verbose` are English in every language.
+RUNNING = "Running"
 EXECUTABLE = "%ProgramFiles%\\WSL\\wsl.exe"
 WSLCONFIG = "%USERPROFILE%\\.wslconfig"
 # Its own text in UTF-8, without the warnings about .wslconfig.

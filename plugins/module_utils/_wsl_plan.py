@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import Item
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Finding
 from ansible_collections.gpudev.workstation.plugins.module_utils._versions import older
-from ansible_collections.gpudev.workstation.plugins.module_utils._wsl import ABSENT, CATALOGUE, INBOX, MINIMUM, STORE, Wsl, wsl_command
+from ansible_collections.gpudev.workstation.plugins.module_utils._wsl import ABSENT, CATALOGUE, INBOX, MINIMUM, RUNNING, STORE, Wsl, wsl_command
 
-PACKAGE, DISTRIBUTION, DEFAULT, DEFAULT_VERSION, SHUTDOWN = "package", "distribution", "default", "default_version", "shutdown"
+PACKAGE, DISTRIBUTION, DEFAULT, DEFAULT_VERSION, SHUTDOWN, TERMINATE = "package", "distribution", "default", "default_version", "shutdown", "terminate"
 WSL_SHUTDOWN = "wsl_shutdown"
 SYSTEM32_WSL = "%SystemRoot%\\System32\\wsl.exe"
 # Before 2.4.4 `--install --from-file` does not exist; `--import` always did.
@@ -38,6 +38,7 @@ class Wanted:
     rootfs: str = ""
     default: bool = True
     restart: bool = True
+    restarted: bool = False
     allow: t.FrozenSet[str] = field(default_factory=frozenset)
 
 
@@ -52,6 +53,8 @@ class Step:
 
 def plan(found: Wsl, wanted: Wanted) -> t.List[Step]:
     """The steps in their order; empty when everything is as declared."""
+    if wanted.restarted:
+        return _restart_of_the_distribution(found, wanted)
     steps = []
     if found.kind != STORE or older(found.version, wanted.min_version):
         steps.append(_package_step(found, wanted))
@@ -67,6 +70,14 @@ def plan(found: Wsl, wanted: Wanted) -> t.List[Step]:
     if wanted.restart and found.restart_owed and not stopped_anyway:
         steps.append(Step(SHUTDOWN, f"wsl --shutdown, because {found.wslconfig_path} is newer than the running virtual machine", WSL_SHUTDOWN))
     return steps
+
+
+def _restart_of_the_distribution(found: Wsl, wanted: Wanted) -> t.List[Step]:
+    """One that does not run starts anew anyway; whoever uses it next starts it."""
+    ours = found.named(wanted.distribution)
+    if ours is None or ours.state != RUNNING:
+        return []
+    return [Step(TERMINATE, f"wsl --terminate {ours.name}, as was asked for", WSL_SHUTDOWN)]
 
 
 def _package_step(found: Wsl, wanted: Wanted) -> Step:
@@ -85,6 +96,8 @@ def refused(found: Wsl, steps: t.Sequence[Step], wanted: Wanted) -> t.List[Findi
             continue
         if step.kind == PACKAGE:
             findings.append(CATALOGUE["WSL-020"].finding(step.why, version=found.version or "of Windows itself", minimum=wanted.min_version))
+        elif step.kind == TERMINATE:
+            findings.append(CATALOGUE["WSL-026"].finding(step.why, distribution=wanted.distribution))
         else:
             findings.append(CATALOGUE["WSL-007"].finding(found.restart_evidence(), path=found.wslconfig_path))
     return findings
@@ -96,6 +109,8 @@ def by_hand(found: Wsl, step: Step, wanted: Wanted) -> Finding:
         command = f"'msiexec /i {wanted.installer}'" if wanted.installer else "'wsl --update'"
         details = {"version": found.version or "of Windows itself", "minimum": wanted.min_version, "command": command}
         return CATALOGUE["WSL-025"].finding(step.why, distribution=wanted.distribution, **details)
+    if step.kind == TERMINATE:
+        return CATALOGUE["WSL-027"].finding(step.why, distribution=wanted.distribution)
     return CATALOGUE["WSL-023"].finding(found.restart_evidence(), why=step.why, distribution=wanted.distribution)
 
 
@@ -140,6 +155,10 @@ def set_command(found: Wsl, wanted: Wanted, step: Step) -> Item:
 
 def shutdown_command(found: Wsl) -> Item:
     return wsl_command("--shutdown", timeout=SECONDS_TO_SHUT_DOWN, executable=found.executable)
+
+
+def terminate_command(found: Wsl, distribution: str) -> Item:
+    return wsl_command("--terminate", distribution, timeout=SECONDS_TO_SHUT_DOWN, executable=found.executable)
 
 
 def managed(found: Wsl) -> t.Dict[str, t.Any]:

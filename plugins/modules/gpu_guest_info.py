@@ -120,6 +120,10 @@ guest:
       description: The Linux user.
       type: dict
       sample: {"name": dev, "exists": true, "uid": 1000, "home": /home/dev, "groups": [dev, docker]}
+    restart_owed:
+      description: Whether role C(gpu_guest) removed a Linux driver since the distribution started.
+      type: bool
+      sample: false
     venv_ready:
       description: Whether the virtual environment has a Python.
       type: bool

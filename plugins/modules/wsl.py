@@ -35,9 +35,12 @@ attributes:
 options:
   state:
     description:
-      - What WSL has to be.
+      - With V(present), WSL and the distribution are brought to what the other options declare.
+      - With V(restarted), only C(wsl --terminate) is run for the distribution, when it runs; the next connection starts it anew. That ends every program in
+        it, so it needs V(wsl_shutdown) in O(allow), and it is never done while Docker Desktop is starting. O(distribution), O(windows_user) and O(allow)
+        count, the other options do not.
     type: str
-    choices: [present]
+    choices: [present, restarted]
     default: present
   distribution:
     description:
@@ -110,6 +113,12 @@ EXAMPLES = r"""
 - name: Bring a changed .wslconfig into force
   gpudev.workstation.wsl:
     distribution: Ubuntu-24.04
+    allow: [wsl_shutdown]
+
+- name: Restart the distribution
+  gpudev.workstation.wsl:
+    distribution: Ubuntu-24.04
+    state: restarted
     allow: [wsl_shutdown]
 """
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 gpudev.workstation contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`wsl --shutdown`: never while Docker Desktop starts, and done only when the virtual machine that ran is gone.
+"""`wsl --shutdown` and `wsl --terminate`: never while Docker Desktop starts, and a shutdown is done only when the virtual machine that ran is gone.
 
 Note that this plugin util is PRIVATE to the collection.
 """
@@ -35,6 +35,13 @@ def shut_down(action: WindowsAction, station: Workstation, found: Wsl) -> tuple[
         return told, wait_until("the end of the virtual machine", look, lambda now: now.vm_started != found.vm_started, SECONDS_TO_END)
     except DeadlinePassed as late:
         return told, late.last
+
+
+def terminate(action: WindowsAction, station: Workstation, found: Wsl, distribution: str) -> tuple[Native, Wsl]:
+    """The same for one distribution. Docker Desktop may have started it anew before the look, so what wsl.exe said is all there is to go by."""
+    let_docker_desktop_settle(action, station)
+    answers, seen = ask_named(station, _wsl.questions(), [_wsl_plan.terminate_command(found, distribution)])
+    return answers[0].native(), _wsl.wsl(seen)
 
 
 def let_docker_desktop_settle(action: WindowsAction, station: Workstation) -> None:

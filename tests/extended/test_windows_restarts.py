@@ -137,3 +137,17 @@ def test_an_installation_whose_controller_was_killed_is_followed_by_the_next_run
         assert (run.rc, chain_of(run, "driver_to_install")["nvidia_driver"]) == (0, "changed"), run.output
         assert "which an earlier run has started" in run.output
         assert_understood(stations)
+
+
+@pytest.mark.parametrize("station", ["linux_driver_in_distro"], indirect=True)
+def test_a_removed_linux_driver_owes_a_restart_until_there_is_consent(station: Stations) -> None:
+    tags = ("--tags", "distro,gpu_guest")
+    unwilling = (*tags, "-e", '{"workstation_allow": ["package_removal"]}')
+    removed, owed = playbook(station, "site.yml", *unwilling), playbook(station, "site.yml", *unwilling)
+    assert (removed.rc, removed.changed(), owed.rc, owed.changed()) == (0, 1, 0, 0), owed.output
+    assert "GUEST-027" in removed.output
+    assert "GUEST-027" in owed.output
+    assert "Put the word 'wsl_shutdown' into workstation_allow" in owed.output
+    restarted, again = playbook(station, "site.yml", *tags), playbook(station, "site.yml", *tags)
+    assert (restarted.rc, chain_of(restarted, "linux_driver_in_distro")["wsl"]) == (0, "changed"), restarted.output
+    assert (again.rc, again.changed(), "GUEST-027" in again.output) == (0, 0, False), again.output

@@ -33,7 +33,7 @@ DOCTOR: dict[str, tuple[str, str, str]] = {
 PREDICTED: dict[str, set[str]] = {
     "healthy": set(),
     "drifted": {"wsl", "docker", "cluster", "device_plugin"},
-    "linux_driver_in_distro": {"distro"},
+    "linux_driver_in_distro": {"distro", "wsl"},
     "addon_never_applied": {"device_plugin"},
     "nvml_not_supported": {"device_plugin"},
     "node_not_ready": {"cluster"},
@@ -44,7 +44,7 @@ PREDICTED: dict[str, set[str]] = {
 }
 # Scenario -> layers that site.yml changes on its way to a pod on the GPU.
 MENDED: dict[str, set[str]] = {
-    "linux_driver_in_distro": {"distro"},
+    "linux_driver_in_distro": {"distro", "wsl"},
     "addon_never_applied": {"device_plugin"},
     "node_container_gone": {"cluster"},
     "apiserver_slow": set(),

@@ -72,6 +72,7 @@ class FakeWindows:
     commands: list[str] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
+    stopped: set[str] = field(default_factory=set)
 
     def answer(self, item: Item) -> dict[str, Any]:
         try:
@@ -167,6 +168,9 @@ class FakeWindows:
         if arguments == ["--shutdown"]:
             self.cim["Win32_Process"] = []
             return ran()
+        if arguments[0] == "--terminate":
+            self.stopped.add(arguments[1])
+            return ran("The operation completed successfully.\r\n")
         if "--from-file" in arguments:
             self.register(arguments[arguments.index("--name") + 1], "{22222222-2222-3333-4444-555555555555}")
             return ran("Distribution successfully installed.\r\n")
@@ -178,7 +182,8 @@ class FakeWindows:
 
     def listed(self) -> str:
         default = self.registry[f"HKCU:\\{LXSS}"].get("DefaultDistribution")
-        rows = [f"{'*' if guid == default else ' '} {name}    Running         2\r\n" for name, guid in self.distributions().items()]
+        states = {name: "Stopped" if name in self.stopped else "Running" for name in self.distributions()}
+        rows = [f"{'*' if guid == default else ' '} {name}    {states[name]}         2\r\n" for name, guid in self.distributions().items()]
         return "  NAME            STATE           VERSION\r\n" + "".join(rows)
 
     def register(self, name: str, guid: str) -> None:

@@ -16,4 +16,6 @@ if [ -n "$others" ]; then
     echo "Nothing was removed, because these packages would go as well:$others. Remove or keep them by hand, then run again." >&2
     exit 1
 fi
-apt-get -y purge "$@" && ldconfig
+apt-get -y purge "$@" && ldconfig || exit 1
+# Gone with the next start of the distribution, because /run is a tmpfs there; gpu_guest_info looks for it.
+: > /run/gpudev.workstation.restart_owed

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import marshal
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -248,7 +249,20 @@ def terminate(station: Station, distro: str) -> int:
     mark = station.root / "distros" / ".rpc" / distro
     if not mark.is_dir():
         return 0
-    return _kill_members(os.stat(mark))
+    ended = _kill_members(os.stat(mark))
+    _forget_run(tree.path(station, distro) / "run")
+    return ended
+
+
+def _forget_run(run: Path) -> None:
+    """In WSL2 /run is a tmpfs of the running distribution (`mount` on a WSL2 Ubuntu: "none on /run type tmpfs (rw,nosuid,nodev,mode=755)")."""
+    for entry in run.iterdir() if run.is_dir() else ():
+        if entry.name == Path(SOCKET_INSIDE).parent.name:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
 
 
 def terminate_all(station: Station) -> int:

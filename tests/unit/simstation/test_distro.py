@@ -172,6 +172,9 @@ class TestPackages:
             assert run(station, "apt-get", "purge", "-y", *names, user="root").returncode == 0
             assert run(station, "nvidia-smi", "-L").stdout.startswith("GPU 0: NVIDIA GeForce RTX 4050 Laptop GPU")
             assert "/lib/x86_64-linux-gnu/libcuda" not in run(station, "ldconfig", "-p").stdout
+            assert run(station, "sh", "-c", ": > /run/mark").returncode == 0
+            distro.terminate(station, "Ubuntu-24.04")
+            assert run(station, "test", "-e", "/run/mark").returncode == 1, "/run is a tmpfs of the running distribution"
         finally:
             distro.close(station)
             station.close()

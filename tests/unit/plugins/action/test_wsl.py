@@ -341,3 +341,58 @@ def test_an_installation_that_never_ends_is_named(monkeypatch: pytest.MonkeyPatc
     answer = run_action(ActionModule, FakeConnection(windows), FROM_FILES, modules=installer_modules(windows))
     assert (answer["failed"], answer["changed"], answer["layers"][0]["status"]) == (True, False, "unknown")
     assert "msiexec.exe: not within 0 s; it runs since before this run" in answer["msg"]
+
+
+RESTARTED: dict[str, Any] = {**UBUNTU, "state": "restarted"}
+MAY_RESTART: dict[str, Any] = {**RESTARTED, "allow": ["wsl_shutdown"]}
+TERMINATE = "wsl.exe --terminate Ubuntu-24.04"
+
+
+def test_a_distribution_is_restarted_with_consent_and_one_that_is_stopped_is_left() -> None:
+    windows = healthy()
+    # Only the restart, whatever else is owed.
+    windows.install_wsl("2.0.9.0")
+    answer = run_action(ActionModule, FakeConnection(windows), MAY_RESTART)
+    assert (answer["changed"], answer["layers"][0]["status"]) == (True, "broken"), answer
+    questions = ("--version", "--list --verbose", "nvidia-smi.exe", "{{json .}}")
+    assert [command for command in windows.commands if not any(word in command for word in questions)] == [f"C:\\Program Files\\WSL\\{TERMINATE}"]
+    again = run_action(ActionModule, FakeConnection(windows), MAY_RESTART)
+    assert again["changed"] is False
+
+
+def test_a_restart_waits_for_docker_desktop_and_then_takes_one_request_more() -> None:
+    windows = healthy()
+    connection = FakeConnection(windows)
+    answer = run_action(ActionModule, connection, MAY_RESTART)
+    assert (answer["changed"], answer["layers"][0]["status"], answer["wsl"]["distributions"][0]["state"]) == (True, "changed", "Stopped")
+    assert len(connection.requests) == 3
+    assert any("docker" in str(item).lower() for item in connection.requests[1]["items"])
+    assert connection.requests[2]["items"][0]["arguments"] == ["--terminate", "Ubuntu-24.04"]
+
+
+@pytest.mark.parametrize(("arguments", "check_mode", "status", "changed"), [(RESTARTED, False, "needs_consent", False), (MAY_RESTART, True, "drift", True)])
+def test_a_restart_without_consent_or_in_check_mode_ends_nothing(arguments: dict[str, Any], check_mode: bool, status: str, changed: bool) -> None:
+    windows = healthy()
+    answer = run_action(ActionModule, FakeConnection(windows), arguments, check_mode=check_mode)
+    assert (answer["layers"][0]["status"], answer["changed"]) == (status, changed)
+    assert [finding["code"] for finding in answer["layers"][0]["findings"]] == ([] if check_mode else ["WSL-026"])
+    assert windows.stopped == set()
+
+
+def test_a_controller_inside_that_wsl_does_not_restart_its_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WSL_DISTRO_NAME", "Ubuntu-24.04")
+    monkeypatch.setattr("socket.gethostname", lambda: "box")
+    windows = healthy()
+    answer = run_action(ActionModule, FakeConnection(windows), MAY_RESTART)
+    assert (answer["failed"], answer["changed"], answer["layers"][0]["findings"][0]["code"]) == (True, False, "WSL-027")
+    assert "Type in a PowerShell of Windows: 'wsl --terminate Ubuntu-24.04'" in answer["msg"]
+    assert windows.stopped == set()
+
+
+def test_a_restart_that_wsl_exe_refuses_is_told() -> None:
+    windows = healthy()
+    others = windows.programs[WSL]
+    windows.programs[WSL] = lambda words: ran("Error code: Wsl/Service/E_UNEXPECTED\r\n", rc=-1) if words[0] == "--terminate" else others(words)
+    answer = run_action(ActionModule, FakeConnection(windows), MAY_RESTART)
+    assert (answer["failed"], answer["changed"], answer["layers"][0]["findings"][0]["code"]) == (True, False, "WSL-022")
+    assert "E_UNEXPECTED" in answer["layers"][0]["findings"][0]["symptom"]

@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.gpudev.workstation.plugins.module_utils._guest import (
     CATALOGUE,
+    RESTART_OWED,
     Guest,
     conflicting,
     first_library,
@@ -25,6 +26,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._guest import (
 )
 from ansible_collections.gpudev.workstation.plugins.module_utils._guest_look import look, user_facts
 from ansible_collections.gpudev.workstation.plugins.module_utils._runner import Completed
+from tests.harness import REPOSITORY
 
 GPU = "NVIDIA GeForce RTX 4050 Laptop GPU"
 SMI = "/usr/lib/wsl/lib/nvidia-smi"
@@ -123,6 +125,21 @@ def test_a_harmless_remark_does_not_explain_a_failure() -> None:
     said = "ldconfig: /usr/lib/wsl/lib/libcuda.so.1 is not a symbolic link"
     layer = guest_layer(replace(HEALTHY, nvidia_smi_ok=False, nvidia_smi_output=said, gpus=()))
     assert (layer.status, [finding.code for finding in layer.findings]) == ("broken", ["GUEST-024"])
+
+
+def test_a_restart_that_a_removed_driver_owes(tmp_path: Path) -> None:
+    """The mark that role gpu_guest leaves where the next start of the distribution takes it away."""
+    text = (REPOSITORY / "roles" / "gpu_guest" / "files" / "purge.sh").read_text()
+    assert f": > {RESTART_OWED}\n" in text
+    wsl = Programs(uname="6.6.87.2-microsoft-standard-WSL2\n")
+    assert look(wsl, root=str(tmp_path)).restart_owed is False
+    mark = tmp_path / RESTART_OWED.lstrip("/")
+    mark.parent.mkdir(parents=True)
+    mark.touch()
+    assert look(wsl, root=str(tmp_path)).restart_owed is True
+    assert look(Programs(uname="6.8.0-31-generic\n"), root=str(tmp_path)).restart_owed is False
+    layer = guest_layer(replace(HEALTHY, restart_owed=True))
+    assert (layer.status, [finding.code for finding in layer.findings]) == ("ok", ["GUEST-027"])
 
 
 def test_the_guides_word_on_linux_drivers_has_an_entry() -> None:
