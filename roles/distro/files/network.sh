@@ -10,9 +10,14 @@ place() {
     echo "changed $2"
     [ "$check" = yes ] || { mkdir -p "${1%/*}" && cp "$new" "$1" && chmod 644 "$1"; }
 }
+apt=/etc/apt/apt.conf.d/90gpudev-proxy
 echo "$proxy" | base64 -d >"$new"
 if [ -s "$new" ]; then
-    place /etc/apt/apt.conf.d/90gpudev-proxy "proxy of apt" || true
+    place "$apt" "proxy of apt" || true
+elif [ -e "$apt" ]; then
+    # Ours by its name, and no longer declared.
+    echo "changed no proxy of apt"
+    [ "$check" = yes ] || rm -f "$apt"
 fi
 certificates=no
 for pair in "$@"; do

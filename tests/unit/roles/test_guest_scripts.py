@@ -1,10 +1,11 @@
 # Copyright (c) 2026 gpudev.workstation contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The two shell scripts of the Linux side, run by the real /bin/sh: what they see, and that nothing but the named packages is purged."""
+"""The shell scripts of the Linux side, run by the real /bin/sh: what they see, that nothing but the named packages is purged, that a proxy comes and goes."""
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 ROLES = Path(__file__).parents[3] / "roles"
 PURGE = (ROLES / "gpu_guest" / "files" / "purge.sh").read_text()
+NETWORK = (ROLES / "distro" / "files" / "network.sh").read_text()
 OBSERVE = (ROLES / "distro" / "files" / "observe.sh").read_text()
 
 # The plan as apt-get 2.7 prints it, before the question or with -s.
@@ -39,7 +41,9 @@ def purge(tmp_path: Path, plan: str, names: str = "libnvidia-compute-550 nvidia-
         file.write_text(f'#!/bin/sh\necho "{program} $*" >> {log}\n[ "$1" != -s ] || cat {tmp_path}/plan\n')
         file.chmod(0o755)
     environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    ended = subprocess.run(["/bin/sh", "-c", f"set -- {names}\n{PURGE}"], capture_output=True, text=True, env=environment, check=False)
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f"set -- {names}\n{PURGE.replace('/run/', f'{tmp_path}/')}"], capture_output=True, text=True, env=environment, check=False
+    )
     return ended, log.read_text().splitlines()
 
 
@@ -47,6 +51,7 @@ def test_exactly_the_named_packages_are_purged(tmp_path: Path) -> None:
     ended, ran = purge(tmp_path, PLAN.format(removed="libnvidia-compute-550* nvidia-utils-550*"))
     assert ended.returncode == 0
     assert ran == ["apt-get -s purge libnvidia-compute-550 nvidia-utils-550", "apt-get -y purge libnvidia-compute-550 nvidia-utils-550", "ldconfig "]
+    assert (tmp_path / "gpudev.workstation.restart_owed").exists()
 
 
 @pytest.mark.parametrize(
@@ -58,6 +63,7 @@ def test_nothing_is_purged_when_more_would_go(tmp_path: Path, removed: str) -> N
     assert ended.returncode == 1
     assert "these packages would go as well: nvidia-cuda-toolkit." in ended.stderr
     assert ran == ["apt-get -s purge libnvidia-compute-550 nvidia-utils-550"]
+    assert not (tmp_path / "gpudev.workstation.restart_owed").exists()
 
 
 def test_a_foreign_architecture_is_the_same_package(tmp_path: Path) -> None:
@@ -76,7 +82,7 @@ def test_observe_a_prepared_place(tmp_path: Path) -> None:
     (tmp_path / "bin" / "python3").symlink_to("/bin/sh")
     (tmp_path / "lib/python3.12/site-packages/kubernetes-31.0.0.dist-info").mkdir(parents=True)
     seen = observe("root", str(tmp_path))
-    assert set(seen) == {"whoami", "wsl", "python", "venv_module", "apt", "user", "groups", "docker_group", "client"}
+    assert set(seen) == {"whoami", "wsl", "python", "venv_module", "apt", "user", "groups", "docker_group", "client", "apt_proxy"}
     assert (seen["user"], seen["client"]) == ("0", "31.0.0")
     assert "root" in seen["groups"].split()
 
@@ -89,3 +95,24 @@ def test_observe_a_bare_place(tmp_path: Path) -> None:
 def test_a_client_without_its_python_does_not_count(tmp_path: Path) -> None:
     (tmp_path / "lib/python3.12/site-packages/kubernetes-31.0.0.dist-info").mkdir(parents=True)
     assert observe("root", str(tmp_path))["client"] == ""
+
+
+PROXY = 'Acquire::http::Proxy "http://proxy.example.com:3128";\n'
+
+
+def network(apt: Path, proxy: str, check: str = "no") -> str:
+    words = f"check={check}\nproxy={base64.b64encode(proxy.encode()).decode()}\n"
+    script = NETWORK.replace("/etc/apt/apt.conf.d", str(apt))
+    return subprocess.run(["/bin/sh", "-c", words + script], capture_output=True, text=True, check=True).stdout
+
+
+def test_a_proxy_that_is_no_longer_declared_is_taken_away_and_nobody_elses(tmp_path: Path) -> None:
+    ours, other = tmp_path / "90gpudev-proxy", tmp_path / "95proxy"
+    other.write_text(PROXY)
+    assert network(tmp_path, PROXY) == "changed proxy of apt\n"
+    assert network(tmp_path, PROXY) == ""
+    assert network(tmp_path, "", check="yes") == "changed no proxy of apt\n"
+    assert ours.read_text() == PROXY
+    assert network(tmp_path, "") == "changed no proxy of apt\n"
+    assert (ours.exists(), other.read_text()) == (False, PROXY)
+    assert network(tmp_path, "") == ""
