@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -166,13 +169,58 @@ def test_replicas_go_up_under_load_and_down_after_it(bed: Bed) -> None:
     wait_for("fewer pods", bed.replicas, lambda count: count == 1, 20, 0.1)
 
 
-def play(tmp_path: Path, tasks: list[dict[str, Any]], *variable_files: str) -> subprocess.CompletedProcess[str]:
+def play(tmp_path: Path, tasks: list[dict[str, Any]], *variable_files: str, arguments: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     playbook = tmp_path / "play.yml"
     variables = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     files = [str(REPOSITORY / "roles" / name) for name in variable_files]
     playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "vars": variables, "vars_files": files, "tasks": tasks}]))
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", str(playbook)]
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", str(playbook), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=180, env={**environment(), "ANSIBLE_NOCOLOR": "1"})
+
+
+DOCKER = """#!/bin/sh
+# Stands for the docker command; what it prints of a push is written as docs.docker.com/reference/cli/docker/image/push describes, not recorded.
+echo "$*" >> {room}/calls
+case $1 in
+  login) cat > {room}/password; echo "$DOCKER_CONFIG" > {room}/folder ;;
+  push) [ -d "$DOCKER_CONFIG" ] || exit 1; echo "f1b5933fe4b5: Pushed"; echo "1: digest: sha256:{digest} size: 528" ;;
+esac
+"""
+
+
+def test_an_image_of_a_registry_is_pushed_and_deployed_by_its_digest_without_showing_the_password(bed: Bed, tmp_path: Path) -> None:
+    """On any kubeconfig. The registry is a stand-in: nothing is really pushed or pulled."""
+    docker = tmp_path / "docker"
+    docker.write_text(DOCKER.format(room=tmp_path, digest=BUILT))
+    docker.chmod(0o755)
+    image, password = "registry.example.org/team/chat-app:1", "not-for-any-log"
+    files = {"/app/app.py": (EXAMPLE / "app.py").read_text()}
+    record = {"id": BUILT, "command": ["python3", "/app/app.py"], "files": files, "environment": {}, "layers": [], "labels": {}}
+    bed.cluster.add_image(f"{image}@sha256:{BUILT}", record)
+    declared = {
+        "gpu_app_kubeconfig": str(bed.kubeconfig),
+        "gpu_app_image_source": "registry",
+        "gpu_app_image": image,
+        "gpu_app_push": True,
+        "gpu_app_build_path": str(EXAMPLE),
+        "gpu_app_registry": "registry.example.org",
+        "gpu_app_registry_user": "robot",
+        "gpu_app_registry_password": password,
+        "gpu_app_timeout": 60,
+    }
+    role = {"ansible.builtin.include_role": {"name": "gpudev.workstation.gpu_app"}, "vars": declared}
+    search = {"environment": {"PATH": f"{tmp_path}:{os.environ['PATH']}"}}
+    done = play(tmp_path, [{"block": [role], **search}], arguments=("-vvv", "--diff"))
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert (tmp_path / "calls").read_text().splitlines()[0] == "login --username robot --password-stdin registry.example.org"
+    assert (tmp_path / "password").read_text() == password and not Path((tmp_path / "folder").read_text().strip()).exists()
+    pod = bed.kube.find("Pod", "chat")[0]["spec"]
+    assert pod["containers"][0]["image"] == f"{image}@sha256:{BUILT}" and pod["imagePullSecrets"] == [{"name": "chat-app-pull"}]
+    secret = bed.cluster.registry.require(resource("secrets"), "chat", "chat-app-pull")
+    encoded = base64.b64encode(f"robot:{password}".encode()).decode()
+    assert json.loads(base64.b64decode(secret["data"][".dockerconfigjson"])) == {"auths": {"registry.example.org": {"auth": encoded}}}
+    for told in (password, encoded, secret["data"][".dockerconfigjson"]):
+        assert told not in done.stdout + done.stderr
 
 
 def test_the_helm_route_is_refused_beside_another_provider(bed: Bed, tmp_path: Path) -> None:
