@@ -68,6 +68,16 @@ def test_an_application_is_deployed_found_by_the_smoke_test_scaled_and_removed(s
     run(station, "playbooks/app.yml", changed=False, gpu_app_state="absent")
 
 
+def test_the_declared_chart_is_not_installed_beside_the_addon_and_the_device_plugin_is_not_run(station: Stations) -> None:
+    """No chart can be run here: only that the switch is honoured and what the role refuses."""
+    declared = {"workstation_gpu_provider": "operator", "minikube_addons": {"nvidia-device-plugin": False}, "gpu_operator_helm": "/bin/true"}
+    refused = playbook(station, "site.yml", "--tags", "device_plugin,gpu_operator", "-e", json.dumps(declared))
+    assert (refused.rc, refused.changed()) == (2, 0), refused.output[-4000:]
+    assert "addon (DaemonSet kube-system/nvidia-device-plugin-daemonset)" in refused.output
+    assert refused.output.split("Make exactly one device plugin offer a GPU]")[1].lstrip("* \n").startswith("skipping")
+    assert chain_of(refused, "healthy")["device_plugin"] == "unknown"
+
+
 def test_a_bundle_is_loaded_once_and_refused_when_it_was_tampered_with(station: Stations, tmp_path: Path) -> None:
     run(station, "playbooks/images_save.yml", changed=True)
     run(station, "playbooks/images_save.yml", changed=False)
