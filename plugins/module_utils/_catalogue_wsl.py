@@ -240,4 +240,14 @@ ENTRIES: t.Tuple[Entry, ...] = (
         remedy="Type in a PowerShell of Windows: 'wsl --terminate {distribution}'. Then start the same playbook once more; it goes on from there.",
         reference="https://learn.microsoft.com/windows/wsl/basic-commands#terminate",
     ),
+    Entry(
+        code="WSL-028",
+        layer="wsl",
+        cause="wsl.exe did not end in time, so WSL's service does not answer.",
+        remedy="Restart Windows, or, in a PowerShell that was started as administrator, its service: 'Restart-Service WSLService -Force', which stops every "
+        "distribution. Then run again.",
+        reference="https://learn.microsoft.com/windows/wsl/troubleshooting",
+        # The words are those of module_utils/_console.py for a program that had to be ended.
+        patterns=(r"wsl\.exe\b.*: no end after \d+ s, ended",),
+    ),
 )

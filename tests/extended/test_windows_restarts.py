@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import typing as t
 
 import pytest
@@ -151,3 +152,28 @@ def test_a_removed_linux_driver_owes_a_restart_until_there_is_consent(station: S
     restarted, again = playbook(station, "site.yml", *tags), playbook(station, "site.yml", *tags)
     assert (restarted.rc, chain_of(restarted, "linux_driver_in_distro")["wsl"]) == (0, "changed"), restarted.output
     assert (again.rc, again.changed(), "GUEST-027" in again.output) == (0, 0, False), again.output
+
+
+@pytest.mark.parametrize("station", ["factory_fresh"], indirect=True)
+def test_a_restart_that_windows_does_not_come_back_from(station: Stations) -> None:
+    station.post("factory_fresh", "patch", {"windows": {"stays_down": True}})
+    run = playbook(station, "site.yml", *WINDOWS_ONLY, "-e", "windows_host_reboot_timeout=3")
+    assert (run.rc, chain_of(run, "factory_fresh")["windows"]) == (2, "unknown"), run.output
+    assert "did not come back within 3 s" in run.output
+    assert "start the same playbook once more" in run.output
+    station.post("factory_fresh", "patch", {"windows": {"stays_down": None}})
+    again = playbook(station, "site.yml", *WINDOWS_ONLY)
+    assert (again.rc, chain_of(again, "factory_fresh")["windows"], windows(station)["boots"]) == (0, "ok", 2), again.output
+
+
+@pytest.mark.parametrize("station", ["drifted"], indirect=True)
+def test_a_wsl_that_hangs_is_told_and_the_next_run_converges(station: Stations) -> None:
+    station.post("drifted", "patch", {"wsl": {"hangs": True}})
+    run = playbook(station, "site.yml", "--tags", "wsl")
+    assert (run.rc, chain_of(run, "drifted")["wsl"]) == (2, "broken"), run.output
+    assert "WSL-028" in run.output
+    assert re.search(r"wsl\.exe: no end after 12\d s, ended", run.output), run.output
+    station.post("drifted", "patch", {"wsl": {"hangs": None}})
+    assert playbook(station, "site.yml", "--tags", "wsl").rc == 0
+    again = playbook(station, "site.yml", "--tags", "wsl")
+    assert (again.rc, again.changed()) == (0, 0), again.output

@@ -24,6 +24,9 @@ ERROR_SUCCESS_REBOOT_REQUIRED = 3010
 def wsl_exe(call: Invocation) -> Completed:
     from .. import wsl_exe as wsl
 
+    if call.state["wsl"].get("hangs"):
+        # Its service does not answer, so it waits for ever; whoever started it gives up (recordings: workstation.jsonl, a program that is ended).
+        return call.hang()
     rc, stdout, stderr = wsl.run(call.station, call.user, call.arguments, call.environment, call.cancelled)
     return Completed(rc, stdout, stderr)
 

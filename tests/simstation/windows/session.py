@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 from ..station import Station, UnknownRequest, timestamp
@@ -111,6 +112,9 @@ def reboot(station: Station) -> None:
         windows["boots"] += 1
         windows["boot_time"] = timestamp(station.now())
     station.pause(SECONDS_TO_BOOT)
+    # Updates, a question of BitLocker, another address: whatever keeps it away until somebody sees to it.
+    while station.state["windows"].get("stays_down"):
+        time.sleep(0.05)
     station.power(True)
     autologon = station.state["windows"]["autologon"]
     if autologon:

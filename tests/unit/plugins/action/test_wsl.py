@@ -122,10 +122,11 @@ def test_shutdown_only_with_consent() -> None:
 
 
 def test_shutdown_with_consent_brings_it_into_force() -> None:
-    windows = newer_wslconfig()
-    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "allow": ["wsl_shutdown"]})
+    connection = FakeConnection(newer_wslconfig())
+    answer = run_action(ActionModule, connection, {**UBUNTU, "allow": ["wsl_shutdown"]})
     assert (answer["changed"], answer["layers"][0]["status"], answer["wsl"]["restart_owed"]) == (True, "changed", False)
     assert answer["diff"]["before"]["restart_owed"] is True
+    assert len(connection.requests) == 3, "the look, whether Docker Desktop is starting, the shutdown and what it led to"
 
 
 def test_restart_that_a_change_of_this_check_run_would_owe() -> None:
@@ -396,3 +397,16 @@ def test_a_restart_that_wsl_exe_refuses_is_told() -> None:
     answer = run_action(ActionModule, FakeConnection(windows), MAY_RESTART)
     assert (answer["failed"], answer["changed"], answer["layers"][0]["findings"][0]["code"]) == (True, False, "WSL-022")
     assert "E_UNEXPECTED" in answer["layers"][0]["findings"][0]["symptom"]
+
+
+@pytest.mark.parametrize("word", ["--version", "--terminate"])
+def test_a_wsl_exe_that_never_ends_is_told(word: str) -> None:
+    windows = healthy()
+    others = windows.programs[WSL]
+    # As recorded of a program that had to be ended: no exit code, and whatever was printed until then.
+    hung = {**ran("", rc=None), "seconds": 20.2}
+    windows.programs[WSL] = lambda words: hung if words[0] == word else others(words)
+    answer = run_action(ActionModule, FakeConnection(windows), MAY_RESTART if word == "--terminate" else UBUNTU)
+    assert (answer["failed"], answer["changed"], answer["layers"][0]["findings"][0]["code"]) == (True, False, "WSL-028")
+    assert "Restart-Service WSLService" in answer["msg"]
+    assert "no end after 20 s" in answer["layers"][0]["findings"][0]["symptom"]
