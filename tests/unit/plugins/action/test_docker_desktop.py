@@ -356,3 +356,31 @@ def test_an_installer_that_an_earlier_run_started_is_followed(monkeypatch: pytes
     assert answer["layers"][0]["status"] == "changed", answer
     assert len(looks) == 3
     assert sum(INSTALLER in command for command in windows.commands) == (0 if succeeds else 1)
+
+
+def stopped() -> FakeWindows:
+    windows = healthy()
+    windows.docker_runs(False)
+    return windows
+
+
+def stopped_and_not_integrated() -> FakeWindows:
+    windows = not_integrated()
+    windows.docker_runs(False)
+    return windows
+
+
+@pytest.mark.parametrize(
+    ("windows", "requests"),
+    [
+        # Each line of docs/windows.md, "What it costs": the look, then one request a step, which looks at its result as well.
+        (stopped, 2),
+        (stopped_and_not_integrated, 3),
+        (not_integrated, 4),
+    ],
+)
+def test_a_change_costs_one_request_a_step_where_nothing_has_to_be_awaited(windows: Any, requests: int) -> None:
+    connection = FakeConnection(windows())
+    answer = run_action(ActionModule, connection, {**UBUNTU, "allow": ["docker_restart"]})
+    assert (answer["changed"], answer["docker_desktop"]["running"]) == (True, True)
+    assert len(connection.requests) == requests
