@@ -164,8 +164,8 @@ ENTRIES: tuple[Entry, ...] = (
         status=None,
         severity="warning",
         cause="A Linux driver was removed from this distribution since it started; programs that run since then keep the old libraries.",
-        remedy="Put the word 'wsl_shutdown' into workstation_allow: role gpu_guest then restarts the distribution. Or type 'wsl --terminate {distribution}' in a "
-        "PowerShell of Windows.",
+        remedy="Put the word 'wsl_shutdown' into workstation_allow: role gpu_guest then restarts the distribution. Or type 'wsl --terminate {distribution}' in "
+        "a PowerShell of Windows.",
         reference=_CUDA_ON_WSL,
         rows=("G7", "S4"),
     ),
