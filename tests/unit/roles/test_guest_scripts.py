@@ -71,6 +71,31 @@ def test_a_foreign_architecture_is_the_same_package(tmp_path: Path) -> None:
     assert (ended.returncode, len(ran)) == (0, 3)
 
 
+def erase(tmp_path: Path, rpm: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    """The script where there is rpm and no apt-get."""
+    log = tmp_path / "log"
+    for program, text in {"ldconfig": "", "rpm": rpm}.items():
+        (tmp_path / program).write_text(f'#!/bin/sh\necho "{program} $*" >> {log}\n{text}\n')
+        (tmp_path / program).chmod(0o755)
+    script = f"set -- nvidia-driver nvidia-driver-libs\n{PURGE.replace('/run/', f'{tmp_path}/')}"
+    ended = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, env={"PATH": str(tmp_path)}, check=False)
+    return ended, log.read_text().splitlines()
+
+
+def test_rpm_erases_exactly_the_named_packages(tmp_path: Path) -> None:
+    ended, ran = erase(tmp_path, "")
+    assert (ended.returncode, ran) == (0, ["rpm --erase nvidia-driver nvidia-driver-libs", "ldconfig "])
+    assert (tmp_path / "gpudev.workstation.restart_owed").exists()
+
+
+def test_what_rpm_refuses_is_told(tmp_path: Path) -> None:
+    # As rpm 4.18 prints it.
+    ended, ran = erase(tmp_path, "echo 'error: Failed dependencies:\n\tnvidia-driver-libs is needed by (installed) app-1-1.noarch' >&2; exit 1")
+    assert (ended.returncode, ran) == (1, ["rpm --erase nvidia-driver nvidia-driver-libs"])
+    assert "nvidia-driver-libs is needed by (installed) app-1-1.noarch\nNothing was removed." in ended.stderr
+    assert not (tmp_path / "gpudev.workstation.restart_owed").exists()
+
+
 def observe(user: str, venv: str) -> dict[str, str]:
     ended = subprocess.run(["/bin/sh", "-c", f"user={user} venv={venv}\n{OBSERVE}"], capture_output=True, text=True, check=True)
     assert ended.stderr == ""
