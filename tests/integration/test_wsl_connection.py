@@ -52,12 +52,13 @@ ALL_BYTES = "".join(f"\\{byte:03o}" for byte in range(256))
 
 @dataclass
 class Outcome:
-    """What one play left: its output at -vvvv, what its tasks returned, and the SOAP verbs of each remote shell, in order."""
+    """What one play left: its output at -vvvv, what its tasks returned, the SOAP verbs of each remote shell, in order, and over how many TCP connections."""
 
     carrier: str
     output: str
     results: dict[str, t.Any]
     sessions: list[list[str]]
+    tcp_connections: list[int]
     requests: int
     errors: list[t.Any]
 
@@ -112,8 +113,19 @@ def write_play(directory: Path) -> None:
 
 
 def sessions(stations: Stations) -> list[list[str]]:
+    """The verbs of each shell, from its Create to its Delete."""
     verbs = " ".join(entry["verb"] for entry in stations.requests())
     return [session.split() for session in re.findall(r"Create.*?Delete", verbs)]
+
+
+def tcp_connections(stations: Stations) -> list[int]:
+    """How many TCP connections served each shell."""
+    ports: list[set[int]] = []
+    for entry in stations.requests():
+        if entry["verb"] == "Create":
+            ports.append(set())
+        ports[-1].add(entry["client_port"])
+    return [len(known) for known in ports]
 
 
 def played(carrier: str, directory: Path) -> Outcome:
@@ -123,7 +135,7 @@ def played(carrier: str, directory: Path) -> Outcome:
         assert run.rc == 0, run.output[-6000:]
         results = json.loads((directory / "results.json").read_text(encoding="utf-8"))
         results["fetched"] = (directory / "fetched").read_text(encoding="utf-8")
-        return Outcome(carrier, run.output, results, sessions(stations), len(stations.requests()), stations.errors(HOST))
+        return Outcome(carrier, run.output, results, sessions(stations), tcp_connections(stations), len(stations.requests()), stations.errors(HOST))
 
 
 @pytest.fixture(scope="module", params=["winrm"])
@@ -140,6 +152,7 @@ def test_a_task_costs_no_more_than_promised(outcome: Outcome) -> None:
     ping, setup, big, loop = outcome.sessions[:4]
     assert (len(ping) <= 7, len(setup) <= 9, len(big) <= 8) == (True, True, True), (ping, setup, big)
     assert (loop.count("Create"), loop.count("Command"), loop.count("Delete")) == (1, 10, 1), loop
+    assert outcome.tcp_connections[:4] == [1, 1, 1, 1]
 
 
 def test_output_input_and_files_are_exact(outcome: Outcome) -> None:

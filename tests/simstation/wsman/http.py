@@ -55,6 +55,10 @@ class Connection:
         self.socket = context.wrap_socket(self.socket, server_side=True)
 
     @property
+    def client_port(self) -> int:
+        return int(self.socket.getpeername()[1])
+
+    @property
     def has_input(self) -> bool:
         """Bytes that a selector on the socket would not see."""
         return bool(self._buffer) or (isinstance(self.socket, ssl.SSLSocket) and self.socket.pending() > 0)

@@ -113,7 +113,7 @@ class WsmanServer:
             return Response(500)
         try:
             text = auth.decrypt(connection, request.body) if encrypted else request.body
-            response = self._perform(verdict.user, text, len(request.body))
+            response = self._perform(verdict.user, text, LogEntry(self._machine.name, len(request.body), connection.client_port))
         except spnego.exceptions.SpnegoError:
             return Response(400)  # sealed for another login, as after a scripted 401; what Windows answers was never seen
         except Interrupted as interrupted:
@@ -125,15 +125,14 @@ class WsmanServer:
             response.body, response.content_type = auth.encrypt(connection, response.body), auth.ENCRYPTED_TYPE
         return response
 
-    def _perform(self, user: str, text: bytes, bytes_in: int) -> Response:
-        entry = LogEntry(self._machine.name, bytes_in)
+    def _perform(self, user: str, text: bytes, entry: LogEntry) -> Response:
         try:
             envelope = soap.parse(text)
             entry.verb, entry.message_id = envelope.verb, envelope.message_id
             trouble = entry.trouble = self._options.troubles.next(self._machine.name, envelope.verb)
             if trouble is not None:
                 before(trouble)
-            if bytes_in > self._options.quotas.max_envelope_kb * 1024:
+            if entry.bytes_in > self._options.quotas.max_envelope_kb * 1024:
                 raise Fault(soap.ENVELOPE_TOO_LARGE, "w:EncodingLimit", "The WinRM client sent a request that exceeds the configured MaxEnvelopeSize.")
             body, entry.command_id = self._shells.perform(user, envelope)
             response = Response(200, soap.answer(envelope, body))
@@ -189,6 +188,8 @@ class LogEntry:
 
     host: str
     bytes_in: int
+    # The client's port: requests that share it came over one TCP connection.
+    client_port: int
     verb: str = "?"
     message_id: str = ""
     command_id: str = ""
@@ -199,6 +200,7 @@ class LogEntry:
     def line(self, response: Response) -> dict[str, Any]:
         return {
             "host": self.host,
+            "client_port": self.client_port,
             "verb": self.verb,
             "bytes_in": self.bytes_in,
             "bytes_out": len(response.body),
