@@ -48,5 +48,4 @@ def test_all_stations_answer_in_time_and_always(stations: Stations) -> None:
         assert done.stdout.count(" ok=1 ") == STATIONS
     print("seconds:", ", ".join(f"{value:.1f}" for value in seconds))
     assert [stations.errors(host) for host in stations.hosts if stations.errors(host)] == []
-    # The first run also makes the trees of the distributions; whatever else the machine did meanwhile only makes a run slower.
-    assert min(seconds[1:]) <= SECONDS, seconds
+    assert max(seconds) <= SECONDS, seconds

@@ -9,6 +9,7 @@ lie beside them, they are started too. A `Hands` then does by hand what kubelet 
 
 from __future__ import annotations
 
+import abc
 import os
 import re
 import socket
@@ -65,14 +66,7 @@ def patch(kube: Kube, path: str, body: dict[str, Any]) -> None:
 
 
 class ApiServer:
-    """What the tests need of a server."""
-
-    # Whether the tests may say what the node has; a real kubelet would write over it.
-    node_is_ours = True
-    # Whether DaemonSets get pods and pods get a node.
-    places_pods = True
-    # Whether somebody starts and ends pods; else a `Hands` has to.
-    has_kubelet = True
+    """What the tests need of any server."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -80,26 +74,40 @@ class ApiServer:
         self.config = ""
 
     def kube(self, user: str = "") -> Kube:
-        return connect(self.config if not user else self.config_of(user), self.context, 5)
+        return connect(self.config_of(user) if user else self.config, self.context, 5)
 
     def config_of(self, user: str) -> str:
-        raise NotImplementedError
-
-    def grant(self, user: str, rules: list[dict[str, list[str]]]) -> None:
-        """Give an account these rights, everywhere: `{verbs, apiGroups, resources}` as in a ClusterRole."""
-        raise NotImplementedError
-
-    def restart(self) -> None:
-        raise NotImplementedError
-
-    def gpus(self, capacity: int, allocatable: int, name: str = GPU) -> None:
-        patch(self.kube(), f"/api/v1/nodes/{NODE}/status", {"status": {"capacity": {name: str(capacity)}, "allocatable": {name: str(allocatable)}}})
+        raise KeyError(f"{self.config} is the only account here, there is no {user}")
 
     def close(self) -> None:
         """Nothing that is not the test's own is stopped."""
 
 
-class Simulated(ApiServer):
+class OwnServer(ApiServer, abc.ABC):
+    """A server of the test's own: it says what the node has, who may do what, and when the server is away."""
+
+    # Whether DaemonSets get pods and pods get a node.
+    places_pods = True
+    # Whether somebody starts and ends pods; else a `Hands` has to.
+    has_kubelet = True
+
+    @abc.abstractmethod
+    def config_of(self, user: str) -> str:
+        """The kubeconfig of an account."""
+
+    @abc.abstractmethod
+    def grant(self, user: str, rules: list[dict[str, list[str]]]) -> None:
+        """Give an account these rights, everywhere: `{verbs, apiGroups, resources}` as in a ClusterRole."""
+
+    @abc.abstractmethod
+    def restart(self) -> None:
+        """The server goes away for a moment and comes back with what it had."""
+
+    def gpus(self, capacity: int, allocatable: int, name: str = GPU) -> None:
+        patch(self.kube(), f"/api/v1/nodes/{NODE}/status", {"status": {"capacity": {name: str(capacity)}, "allocatable": {name: str(allocatable)}}})
+
+
+class Simulated(OwnServer):
     """The simulated API; its own kubelet runs no device plugin, because the image is not there."""
 
     def __init__(self, directory: Path) -> None:
@@ -131,7 +139,7 @@ class Simulated(ApiServer):
         assert self.station.errors == []
 
 
-class Binaries(ApiServer):
+class Binaries(OwnServer):
     """A real kube-apiserver on an etcd of its own, with a node that exists on paper."""
 
     has_kubelet = False
@@ -237,8 +245,6 @@ class Binaries(ApiServer):
 class AnyCluster(ApiServer):
     """Somebody's cluster, as it is: nothing is said about its node, and only objects of the collection are made."""
 
-    node_is_ours = False
-
     def __init__(self, directory: Path, config: str, context: str) -> None:
         super().__init__(directory)
         self.config, self.context = config, context
@@ -269,7 +275,7 @@ def find(kind: str, directory: Path) -> ApiServer | str:
 class Hands(threading.Thread):
     """Does by hand what kubelet and device plugin do: bound pods run, and a running plugin makes the node offer its GPU as configured."""
 
-    def __init__(self, server: ApiServer) -> None:
+    def __init__(self, server: OwnServer) -> None:
         super().__init__(daemon=True)
         self.server = server
         self.over = threading.Event()

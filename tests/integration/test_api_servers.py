@@ -20,7 +20,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._kube import SC
 from ansible_collections.gpudev.workstation.plugins.module_utils._plugin_fallback import converge
 from ansible_collections.gpudev.workstation.plugins.module_utils._runner import LocalRunner
 from ansible_collections.gpudev.workstation.plugins.module_utils._smoke_test import smoke_test
-from tests.integration.api_servers import ApiServer, Hands, find, patch, until
+from tests.integration.api_servers import ApiServer, Hands, OwnServer, find, patch, until
 
 OWN = (objects.OWN_NAME, objects.OWN_NAMESPACE)
 FOUR = {"mode": "time_slicing", "replicas": 4, "rename": False, "fail_requests_greater_than_one": True}
@@ -43,7 +43,7 @@ def server(served: ApiServer) -> Iterator[ApiServer]:
     kube = served.kube()
     for kind in ("DaemonSet", "ConfigMap"):
         kube.delete(kind, *OWN)
-    if not served.node_is_ours:
+    if not isinstance(served, OwnServer):
         return
     for pod in kube.find("Pod", "default") + kube.find("Pod", OWN[1], labels=f"app.kubernetes.io/name={OWN[0]}"):
         kube.delete("Pod", pod["metadata"]["name"], pod["metadata"]["namespace"], grace_seconds=0)
@@ -52,8 +52,8 @@ def server(served: ApiServer) -> Iterator[ApiServer]:
 
 
 @pytest.fixture
-def ours(server: ApiServer) -> ApiServer:
-    if not server.node_is_ours:
+def ours(server: ApiServer) -> OwnServer:
+    if not isinstance(server, OwnServer):
         pytest.skip("this cluster's kubelet says what its node has; a test must not")
     return server
 
@@ -97,7 +97,7 @@ def test_check_mode_leaves_nothing(server: ApiServer) -> None:
 
 def test_two_runs_and_a_smoke_test_on_the_cluster_as_it_is(server: ApiServer) -> None:
     """On a cluster that is named this is the whole flow; on servers without a node there is no plugin to wait for."""
-    if server.node_is_ours:
+    if isinstance(server, OwnServer):
         pytest.skip("there is no kubelet behind this server; see the tests below")
     kube = server.kube()
     first = run(kube, grace=30, ready_timeout=300, every=1.0)
@@ -107,7 +107,7 @@ def test_two_runs_and_a_smoke_test_on_the_cluster_as_it_is(server: ApiServer) ->
     assert layer.status == "ok", layer.message()
 
 
-def seconds_until_seen(ours: ApiServer) -> float:
+def seconds_until_seen(ours: OwnServer) -> float:
     """From the moment in which the node offers its GPU to the module's answer."""
     ours.gpus(1, 0)
     answers: list[tuple[dict[str, Any], float]] = []
@@ -122,7 +122,7 @@ def seconds_until_seen(ours: ApiServer) -> float:
     return seen - flipped
 
 
-def test_allocatable_is_seen_within_a_second_and_a_half_and_the_second_run_changes_nothing(ours: ApiServer) -> None:
+def test_allocatable_is_seen_within_a_second_and_a_half_and_the_second_run_changes_nothing(ours: OwnServer) -> None:
     kube = ours.kube()
     kube.apply(objects.manifest(objects.DEFAULT_IMAGE))
     # A machine that does other things at the same time may be late once, or twice.
@@ -136,7 +136,7 @@ def test_allocatable_is_seen_within_a_second_and_a_half_and_the_second_run_chang
 @pytest.mark.parametrize(
     ("capacity", "allocatable", "code"), [(None, None, "PLUGIN-STARTING-001"), (0, 0, "PLUGIN-STARTING-001"), (1, 0, "PLUGIN-STARTING-001")]
 )
-def test_no_gpu_is_no_success_whatever_the_numbers(capacity: int | None, allocatable: int, code: str, ours: ApiServer) -> None:
+def test_no_gpu_is_no_success_whatever_the_numbers(capacity: int | None, allocatable: int, code: str, ours: OwnServer) -> None:
     if capacity is not None:
         ours.gpus(capacity, allocatable)
     answer = run(ours.kube(), ready_timeout=1)
@@ -145,7 +145,7 @@ def test_no_gpu_is_no_success_whatever_the_numbers(capacity: int | None, allocat
     assert codes(answer)[0] in (code, "PLUGIN-IMAGE-004")
 
 
-def test_a_configuration_that_is_given_up_leaves_no_trace_in_the_object(ours: ApiServer) -> None:
+def test_a_configuration_that_is_given_up_leaves_no_trace_in_the_object(ours: OwnServer) -> None:
     kube = ours.kube()
     ours.gpus(4, 4)
     plain = run(kube)
@@ -160,7 +160,7 @@ def test_a_configuration_that_is_given_up_leaves_no_trace_in_the_object(ours: Ap
     assert kube.get("ConfigMap", *OWN) is None
 
 
-def test_fields_of_another_manager_are_not_taken(ours: ApiServer) -> None:
+def test_fields_of_another_manager_are_not_taken(ours: OwnServer) -> None:
     kube = ours.kube()
     ours.gpus(1, 1)
     run(kube)
@@ -172,7 +172,7 @@ def test_fields_of_another_manager_are_not_taken(ours: ApiServer) -> None:
     assert "somebody" in answer["layers"][0]["findings"][0]["symptom"]
 
 
-def test_an_unknown_field_is_told_from_a_server_that_fails(ours: ApiServer) -> None:
+def test_an_unknown_field_is_told_from_a_server_that_fails(ours: OwnServer) -> None:
     body = objects.manifest(objects.DEFAULT_IMAGE)
     body["spec"]["bogus"] = 1
     with pytest.raises(KubeError) as refused:
@@ -180,7 +180,7 @@ def test_an_unknown_field_is_told_from_a_server_that_fails(ours: ApiServer) -> N
     assert (refused.value.kind, refused.value.status, refused.value.transient) == (SCHEMA, 500, False)
 
 
-def test_an_account_without_rights_is_told_which_one_it_lacks(ours: ApiServer) -> None:
+def test_an_account_without_rights_is_told_which_one_it_lacks(ours: OwnServer) -> None:
     answer = run(ours.kube("poor"), timeout=5)
     assert codes(answer) == ["PLUGIN-API-003"]
     assert "get daemonsets.apps" in answer["msg"] or "list nodes" in answer["msg"] or "get path" in answer["msg"], answer["msg"]
@@ -202,7 +202,7 @@ RIGHTS = [
 ]
 
 
-def test_the_documented_rights_are_enough_and_each_missing_one_is_named(ours: ApiServer) -> None:
+def test_the_documented_rights_are_enough_and_each_missing_one_is_named(ours: OwnServer) -> None:
     ours.gpus(4, 4)
     ours.grant("limited", RIGHTS)
     limited = ours.kube("limited")
@@ -217,7 +217,7 @@ def test_the_documented_rights_are_enough_and_each_missing_one_is_named(ours: Ap
     assert "patch daemonsets.apps" in refused["msg"]
 
 
-def test_a_restart_of_the_server_in_the_middle_is_survived(ours: ApiServer) -> None:
+def test_a_restart_of_the_server_in_the_middle_is_survived(ours: OwnServer) -> None:
     ours.kube().apply(objects.manifest(objects.DEFAULT_IMAGE))
     answers: list[dict[str, Any]] = []
     waiting = threading.Thread(target=lambda: answers.append(run(ours.kube(), grace=60)))
@@ -229,7 +229,7 @@ def test_a_restart_of_the_server_in_the_middle_is_survived(ours: ApiServer) -> N
     assert (status(answers[0]), answers[0].get("allocatable")) == ("ok", 1), answers[0].get("msg")
 
 
-def test_with_four_replicas_a_real_scheduler_places_four_pods_and_not_a_fifth(ours: ApiServer) -> None:
+def test_with_four_replicas_a_real_scheduler_places_four_pods_and_not_a_fifth(ours: OwnServer) -> None:
     if not ours.places_pods or ours.has_kubelet:
         pytest.skip("needs kube-scheduler and kube-controller-manager beside kube-apiserver; the simulated one is in test_kube_modules.py")
     kube = ours.kube()
