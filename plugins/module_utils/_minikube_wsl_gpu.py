@@ -1,10 +1,10 @@
 # Copyright (c) 2026 gpudev.workstation contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Repair the CDI specification in a nested node of WSL2, so that pods get libdxcore.so. Field-reported, not proven here.
+"""Repair the CDI specification in a nested node of WSL2, so that pods get libdxcore.so. Field-reported; no GPU was ever seen through it here.
 
 The recipe is that of NVIDIA/OpenShell#411 and #441 (a k3s node, RTX 5070, driver 595.71): let NVIDIA's toolkit write the specification, add the
-devices by index and UUID and the library that it does not find, raise the version, and switch the runtime to CDI.
+devices by index and UUID and the library that it does not find (at the place where the node has it), raise the version, and switch the runtime to CDI.
 
 Note that this module util is PRIVATE to the collection.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import typing as t
 
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Finding
@@ -39,10 +40,19 @@ def amended(specification: t.Mapping[str, t.Any], gpus: t.Sequence[Gpu], library
     known = {device.get("name") for device in devices}
     for gpu in gpus:
         devices += [{**copy.deepcopy(every), "name": name} for name in (str(gpu.index), gpu.uuid) if name and name not in known]
-    mounts = new.setdefault("containerEdits", {}).setdefault("mounts", [])
+    edits = new.setdefault("containerEdits", {})
+    mounts = edits.setdefault("mounts", [])
     if not any(str(mount.get("hostPath", "")).endswith("/libdxcore.so") for mount in mounts):
-        mounts.append({"hostPath": library, "containerPath": DXCORE[0], "options": list(_OPTIONS)})
+        mounts.append({"hostPath": library, "containerPath": library, "options": list(_OPTIONS)})
+        _let_linker_find(edits, os.path.dirname(library))
     return new
+
+
+def _let_linker_find(edits: dict[str, t.Any], folder: str) -> None:
+    """NVML asks the dynamic linker for libdxcore.so. The toolkit's hook refreshes the linker's cache only for folders of what the toolkit itself has found."""
+    hook = next((hook for hook in edits.get("hooks", []) if "update-ldcache" in hook.get("args", [])), None)
+    if hook is not None and folder not in hook["args"]:
+        hook["args"] += ["--folder", folder]
 
 
 def repair(in_node: InNode, inside: Inside, gpus: t.Sequence[Gpu]) -> Finding | None:

@@ -145,7 +145,8 @@ options:
       - V(cdi) does the same, and asks for the word where it is missing.
       - V(mounts) mounts C(/usr/lib/wsl) into the node when the cluster is made; a cluster without it needs a new one. It takes the place of O(mounts).
       - V(off) only tells.
-      - Both ways are reported from the field (NVIDIA/OpenShell pull request 441, Siemens-Healthineers/K2s pull request 2507) and are unproven here.
+      - Both ways are reported from the field (NVIDIA/OpenShell pull request 441, Siemens-Healthineers/K2s pull request 2507). Here they were carried out
+        in a container without a GPU, so that NVML works afterwards is unproven.
     type: str
     choices:
       - auto

@@ -22,7 +22,7 @@ from pathlib import Path
 STUBS = Path(__file__).resolve().parent / "stubs"
 IMAGE = "gpudev.test/busybox:1"
 START_SECONDS = 60
-BUSYBOX_PROGRAMS = ("sh", "ls", "grep", "cat", "sleep", "echo", "true", "touch", "test", "env", "mkdir")
+BUSYBOX_PROGRAMS = ("sh", "ls", "grep", "cat", "sleep", "echo", "true", "touch", "test", "env", "mkdir", "rm", "tee")
 
 
 def why_not() -> str:

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The CDI repair in a nested node of WSL2.
 
-The specification is constructed after the one in NVIDIA/k8s-device-plugin#332; the recipe is reported from the field (NVIDIA/OpenShell#441) and was never run
-here: what is tested is that this collection does what the recipe says.
+The specification is what the real nvidia-ctk 1.17.8 wrote in a container with a stub libdxcore.so; the recipe is reported
+from the field (NVIDIA/OpenShell#441).
+What is tested here is that this collection does what the recipe says; tests/docker/test_nested_wsl_node.py does it in a real container.
 """
 
 from __future__ import annotations
@@ -20,22 +21,9 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._minikube impor
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_declaration import Declaration
 from ansible_collections.gpudev.workstation.plugins.module_utils._nvidia_smi import Gpu
 from ansible_collections.gpudev.workstation.plugins.module_utils._runner import Completed
-from tests.unit.recorded import answer
+from tests.unit.recorded import answer, recording
 
-SPECIFICATION: dict[str, Any] = {
-    "cdiVersion": "0.3.0",
-    "kind": "nvidia.com/gpu",
-    "devices": [{"name": "all", "containerEdits": {"deviceNodes": [{"path": "/dev/dxg"}]}}],
-    "containerEdits": {
-        "mounts": [
-            {
-                "containerPath": "/usr/lib/wsl/drivers/nv_dispi.inf_amd64_1/libcuda.so.1.1",
-                "hostPath": "/usr/lib/wsl/drivers/nv_dispi.inf_amd64_1/libcuda.so.1.1",
-                "options": ["ro", "nosuid", "nodev", "bind"],
-            }
-        ]
-    },
-}
+SPECIFICATION: dict[str, Any] = json.loads(recording("minikube/nested_cdi_generate")["stdout"])
 GPU = Gpu(0, "GPU-11111111-2222-3333-4444-555555555555", "NVIDIA GeForce RTX 4050 Laptop GPU")
 NODE = Inside(True, ("/dev/dxg", inside.DXCORE[1]), "Failed to initialize NVML: Not Supported")
 
@@ -47,10 +35,23 @@ def test_devices_version_and_library_are_added() -> None:
     assert all(device["containerEdits"] == {"deviceNodes": [{"path": "/dev/dxg"}]} for device in new["devices"])
     assert new["containerEdits"]["mounts"][-1] == {
         "hostPath": "/usr/lib/x86_64-linux-gnu/libdxcore.so",
-        "containerPath": "/usr/lib/wsl/lib/libdxcore.so",
+        "containerPath": "/usr/lib/x86_64-linux-gnu/libdxcore.so",
         "options": ["ro", "nosuid", "nodev", "bind"],
     }
     assert SPECIFICATION["cdiVersion"] == "0.3.0"
+
+
+def test_the_linker_finds_the_library() -> None:
+    """The toolkit left its folder out of the hook, because it did not find the library."""
+    link, refresh = wsl_gpu.amended(SPECIFICATION, [GPU], inside.DXCORE[1])["containerEdits"]["hooks"]
+    store = "/usr/lib/wsl/drivers/nv_dispi.inf_amd64_1"
+    assert refresh["args"] == ["nvidia-cdi-hook", "update-ldcache", "--folder", store, "--folder", "/usr/lib/x86_64-linux-gnu"]
+    assert link == SPECIFICATION["containerEdits"]["hooks"][0]
+
+
+def test_a_library_that_the_toolkit_found_stays_as_it_put_it() -> None:
+    found = {**SPECIFICATION, "containerEdits": {"mounts": [{"hostPath": inside.DXCORE[0], "containerPath": inside.DXCORE[0]}], "hooks": []}}
+    assert wsl_gpu.amended(found, [GPU], inside.DXCORE[0])["containerEdits"] == found["containerEdits"]
 
 
 def test_a_second_time_adds_nothing() -> None:
