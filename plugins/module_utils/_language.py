@@ -158,6 +158,11 @@ def write_file(path: str, content: bytes, expect: str, backup: bool = True, make
     return {**item, "make_folder": True} if make_folder else item
 
 
+def register_task(name: str, definition: str) -> Item:
+    """Register a scheduled task of the root folder, in place of one of that name; `definition` is XML of the task scheduler's schema."""
+    return {"verb": "register_task", "name": name, "definition": definition}
+
+
 def in_session(items: t.Sequence[Item], timeout: int) -> Item:
     """The same items, run in the session of the connecting user, when that user is logged on."""
     return {"verb": "in_session", "items": list(items), "timeout": timeout}

@@ -47,7 +47,7 @@ COMMANDS: dict[str, set[str]] = {
     "New-ScheduledTaskAction": {"Execute", "Argument"},
     "New-ScheduledTaskPrincipal": {"UserId", "LogonType"},
     "New-ScheduledTaskSettingsSet": {"AllowStartIfOnBatteries", "DontStopIfGoingOnBatteries", "ExecutionTimeLimit", "Priority"},
-    "Register-ScheduledTask": {"TaskName", "Action", "Principal", "Settings"},
+    "Register-ScheduledTask": {"TaskName", "Action", "Principal", "Settings", "Xml", "Force"},
     "Start-ScheduledTask": {"TaskName"},
     "Stop-ScheduledTask": {"TaskName"},
     "Unregister-ScheduledTask": {"TaskName"},

@@ -200,6 +200,18 @@ def test_constrained_language_is_told_in_one_plain_line(machine: Lookalike) -> N
     assert (ended.stdout.strip(), ended.rc) == ("<<gpudev!ConstrainedLanguage>>", 0)
 
 
+# --- scheduled tasks ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_task_is_registered_by_its_definition_and_replaced(machine: Lookalike) -> None:
+    stored = {"verb": "file", "path": "C:\\Windows\\System32\\Tasks\\gpudev-test"}
+    for text in ("one", "two"):
+        definition = f'<Task xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task"><Data>{text}</Data></Task>'
+        registered, file = machine.ask([{"verb": "register_task", "name": "gpudev-test", "definition": definition}, stored])
+        assert registered == {"answer": {"registered": "gpudev-test"}}
+        assert base64.b64decode(file["answer"]["content"]).decode("utf-16") == definition
+
+
 # --- the session of the user who is logged on --------------------------------------------------------------------------------
 
 

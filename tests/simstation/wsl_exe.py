@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,6 +102,25 @@ def parse(rest: str) -> Invocation:
     return invocation
 
 
+def parse_wslg(rest: str) -> Invocation:
+    """The text behind wslg.exe (WslClient.cpp, WslgMain): no management, no `--exec`; without `--shell-type none` a login shell gets the command."""
+    invocation, shell = Invocation(), "login"
+    while rest:
+        word, after = _cut(rest)
+        if word in SESSION_OPTIONS:
+            value, rest = _cut_value(after, quotes=word == "--cd")
+            setattr(invocation, SESSION_OPTIONS[word], value)
+        elif word == "--shell-type":
+            shell, rest = _cut_value(after, quotes=False)
+        else:
+            rest = after if word == "--" else rest
+            break
+    if not rest or (word.startswith("-") and word != "--") or shell not in ("none", "login"):
+        raise Refused("Error code: Wsl/WSL_E_INVALID_USAGE\n")
+    invocation.command = argv.split_arguments(rest) if shell == "none" else ["/bin/bash", "-l", "-c", rest]
+    return invocation
+
+
 def _cut(text: str) -> tuple[str, str]:
     match = re.match(r"[^ \t]*", text)
     word = match.group(0) if match else ""
@@ -116,16 +135,19 @@ def _cut_value(text: str, quotes: bool) -> tuple[str, str]:
     return _cut(text)
 
 
+Parser = Callable[[str], Invocation]
+
+
 def encode(text: str, variables: Mapping[str, str]) -> bytes:
     """wsl.exe's own text: UTF-16LE without a mark, UTF-8 only when WSL_UTF8 is exactly 1."""
     text = text.replace("\r\n", "\n").replace("\n", "\r\n")
     return text.encode("utf-8" if variables.get("WSL_UTF8") == "1" else "utf-16-le")
 
 
-def launch(station: Station, user: str, rest: str, variables: Mapping[str, str]) -> Program:
+def launch(station: Station, user: str, rest: str, variables: Mapping[str, str], parser: Parser = parse) -> Program:
     """Start wsl.exe for a Windows user with the text behind its name and the environment of the shell."""
     try:
-        invocation = parse(rest.strip(BLANKS))
+        invocation = parser(rest.strip(BLANKS))
         if invocation.management is not None:
             return ImitatedProgram(_management(station, user, invocation.management, variables), ["wsl.exe", *invocation.management], variables)
         return _in_distro(station, user, invocation, variables)
@@ -140,9 +162,10 @@ def run(
     variables: Mapping[str, str],
     cancelled: threading.Event | None = None,
     stdin: bytes = b"",
+    parser: Parser = parse,
 ) -> tuple[int, bytes, bytes]:
     """wsl.exe to its end, as a program of Windows starts it: (exit code, stdout, stderr). `cancelled` ends it early."""
-    program = launch(station, user, argv.join(arguments), variables)
+    program = launch(station, user, argv.join(arguments), variables, parser)
     program.feed(stdin, end=True)
     while (output := program.complete(0.05 if cancelled else None)) is None:
         if cancelled is not None and cancelled.is_set():

@@ -181,6 +181,12 @@ function Invoke-WriteFile($item) {
     @{ changed = $true; sha256 = $wanted; backup = $backup }
 }
 
+function Invoke-RegisterTask($item) {
+    # The definition is XML of the task scheduler's schema; it replaces a task of that name.
+    $null = Register-ScheduledTask -TaskName $item.name -Xml $item.definition -Force -ErrorAction Stop
+    @{ registered = $item.name }
+}
+
 # --- the session of the user who is logged on --------------------------------------------------------------------------------
 
 # What the scheduled task runs, behind a line that sets $folder. The reply appears under its name only when it is whole.
@@ -262,6 +268,7 @@ foreach ($item in $request.items) {
             'cim' { , (Invoke-Cim $item) }
             'native' { Invoke-Native $item }
             'write_file' { Invoke-WriteFile $item }
+            'register_task' { Invoke-RegisterTask $item }
             'in_session' { Invoke-InSession $item $source }
             default { throw "unknown verb: $($item.verb)" }
         }

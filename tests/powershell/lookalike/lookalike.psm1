@@ -78,14 +78,24 @@ function New-ScheduledTaskSettingsSet {
 }
 
 function Register-ScheduledTask {
-    [CmdletBinding()]
+    [CmdletBinding(DefaultParameterSetName = 'Parts')]
     param(
-        [Parameter(Mandatory, Position = 0)][string]$TaskName, [Parameter(Position = 1)][string]$TaskPath, [Parameter(Mandatory)][hashtable[]]$Action,
-        [hashtable[]]$Trigger, [hashtable]$Settings, [hashtable]$Principal, [string]$Description, [switch]$Force
+        [Parameter(Mandatory, Position = 0)][string]$TaskName, [Parameter(Position = 1)][string]$TaskPath,
+        [Parameter(Mandatory, ParameterSetName = 'Parts')][hashtable[]]$Action, [Parameter(ParameterSetName = 'Parts')][hashtable[]]$Trigger,
+        [Parameter(ParameterSetName = 'Parts')][hashtable]$Settings, [Parameter(ParameterSetName = 'Parts')][hashtable]$Principal,
+        [Parameter(ParameterSetName = 'Parts')][string]$Description, [Parameter(Mandatory, ParameterSetName = 'Definition')][string]$Xml, [switch]$Force
     )
-    if ($tasks.ContainsKey($TaskName)) { throw "the task $TaskName is there already" }
-    if ($Principal.LogonType -ne 'Interactive') { throw "not imitated: a task that runs without the user's desktop, $($Principal.LogonType)" }
-    $tasks[$TaskName] = @{ Action = $Action[0]; Settings = $Settings; Process = $null }
+    if ($tasks.ContainsKey($TaskName) -and -not $Force) { throw "the task $TaskName is there already" }
+    if ($Xml) {
+        # Each task of the root folder is a file of its name as well, in UTF-16 with a byte order mark.
+        if (([xml]$Xml).DocumentElement.NamespaceURI -ne 'http://schemas.microsoft.com/windows/2004/02/mit/task') { throw "no task: $Xml" }
+        $store = [IO.Path]::Combine($Folder, 'C', 'Windows', 'System32', 'Tasks')
+        $null = [IO.Directory]::CreateDirectory($store)
+        [IO.File]::WriteAllText([IO.Path]::Combine($store, $TaskName), $Xml, [Text.Encoding]::Unicode)
+    } else {
+        if ($Principal.LogonType -ne 'Interactive') { throw "not imitated: a task that runs without the user's desktop, $($Principal.LogonType)" }
+        $tasks[$TaskName] = @{ Action = $Action[0]; Settings = $Settings; Process = $null }
+    }
     [pscustomobject]@{ TaskName = $TaskName; State = 'Ready' }
 }
 

@@ -9,7 +9,7 @@ import ntpath
 import threading
 from typing import Any
 
-from . import files, registry, session
+from . import files, registry, session, tasks
 from .programs import INSTALLERS, PROGRAMS, SYSTEM32, Completed, Invocation, always, crlf, installer_at, shown
 
 State = dict[str, Any]
@@ -29,6 +29,16 @@ def wsl_exe(call: Invocation) -> Completed:
         return call.hang()
     rc, stdout, stderr = wsl.run(call.station, call.user, call.arguments, call.environment, call.cancelled)
     return Completed(rc, stdout, stderr)
+
+
+def wslg_exe(call: Invocation) -> Completed:
+    """"Its behavior is exactly the same as wsl.exe", without a console (wsl.dev, wslg.exe); so nobody sees what it prints."""
+    from .. import wsl_exe as wsl
+
+    if call.state["wsl"].get("hangs"):
+        return call.hang()
+    rc, _stdout, _stderr = wsl.run(call.station, call.user, call.arguments, call.environment, call.cancelled, parser=wsl.parse_wslg)
+    return Completed(rc)
 
 
 # --- nvidia-smi --------------------------------------------------------------------------------------------------------------
@@ -144,11 +154,8 @@ def schtasks_exe(call: Invocation) -> Completed:
     if len(words) != 4 or [word.lower() for word in (words[0], words[1], words[3])] != ["/delete", "/tn", "/f"]:
         return call.refuse()
     name = words[2].lstrip("\\")
-    if name not in call.state["windows"].get("scheduled_tasks", {}):
+    if not tasks.delete(call.station, name):
         return Completed(1, b"", crlf("ERROR: The system cannot find the file specified.\n"))
-    with call.station.changed() as state:
-        del state["windows"]["scheduled_tasks"][name]
-    files.remove(call.station, f"C:\\Windows\\System32\\Tasks\\{name}")
     return Completed(0, crlf(f'SUCCESS: The scheduled task "{name}" was successfully deleted.\n'))
 
 
@@ -196,6 +203,7 @@ def has_wsl_package(state: State) -> bool:
 
 PROGRAMS[SYSTEM32 + "wsl.exe"] = (always, wsl_exe)
 PROGRAMS[WSL_FOLDER + "wsl.exe"] = (has_wsl_package, wsl_exe)
+PROGRAMS[WSL_FOLDER + "wslg.exe"] = (has_wsl_package, wslg_exe)
 PROGRAMS[SYSTEM32 + "nvidia-smi.exe"] = (has_gpu_driver, nvidia_smi)
 PROGRAMS[SYSTEM32 + "hostname.exe"] = (always, hostname_exe)
 PROGRAMS[SYSTEM32 + "shutdown.exe"] = (always, shutdown_exe)

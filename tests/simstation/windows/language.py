@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..station import Station, timestamp
-from . import builtin_programs, cim, docker_desktop, environment, failure, files, programs, registry, session
+from . import builtin_programs, cim, docker_desktop, environment, failure, files, programs, registry, session, tasks
 from .failure import Failure, required
 
 Item = dict[str, Any]
@@ -235,6 +235,12 @@ def swap(station: Station, path: str, entry: files.Entry | None, with_backup: bo
     return backup
 
 
+def register_task(caller: Caller, item: Item) -> dict[str, Any]:
+    name = required(item, "name")
+    tasks.register(caller.station, caller.user, name, required(item, "definition"))
+    return {"registered": name}
+
+
 VERBS: dict[str, Callable[[Caller, Item], Any]] = {
     "shell": shell,
     "environment": environment_variables,
@@ -243,5 +249,6 @@ VERBS: dict[str, Callable[[Caller, Item], Any]] = {
     "cim": cim_instances,
     "native": native,
     "write_file": write_file,
+    "register_task": register_task,
     "in_session": in_session,
 }

@@ -14,7 +14,7 @@ import re
 from typing import Any
 
 from ..station import Station
-from . import environment
+from . import environment, tasks
 from .failure import drive_missing, registry_denied
 
 State = dict[str, Any]
@@ -27,7 +27,7 @@ UNINSTALL = "Software\\Microsoft\\Windows\\CurrentVersion\\Uninstall"
 DOCKER_FOLDER = "C:\\Program Files\\Docker\\Docker"
 CBS_REBOOT_PENDING = CURRENT_VERSION + "\\Component Based Servicing\\RebootPending"
 WINDOWS_UPDATE_REBOOT = CURRENT_VERSION + "\\WindowsUpdate\\Auto Update\\RebootRequired"
-# The scheduled tasks of the root folder, by name; `windows.scheduled_tasks` of the document lists them.
+# The scheduled tasks of the root folder, by name.
 TASKS = NT_CURRENT_VERSION + "\\Schedule\\TaskCache\\Tree"
 VOLATILE = "Volatile Environment"
 SESSION_MANAGER = "HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Session Manager"
@@ -206,7 +206,7 @@ def derived(state: State) -> dict[str, Values]:
     if any(held in ("EnablePending", "DisablePending") for held in state["windows"]["features"].values()):
         keys[CBS_REBOOT_PENDING] = {}
     keys.update(_uninstall_of_driver(state))
-    keys.update({f"{TASKS}\\{name}": {} for name in ("Microsoft", *state["windows"].get("scheduled_tasks", {}))})
+    keys.update({f"{TASKS}\\{name}": {} for name in ("Microsoft", *tasks.names(state))})
     keys.update(_desktop_sessions(state))
     keys.update(_wsl_package(state))
     keys.update(_docker_desktop(state))

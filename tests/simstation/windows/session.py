@@ -54,6 +54,8 @@ def _run_task(station: Station, user: str, items: list[dict[str, Any]], outcome:
 
 def log_on(station: Station, user: str) -> None:
     """Simulated: a person sits down and logs on."""
+    from . import tasks
+
     with station.changed() as state:
         windows = state["windows"]
         if user not in windows["users"]:
@@ -63,6 +65,7 @@ def log_on(station: Station, user: str) -> None:
         number = max((session["id"] for session in windows["sessions"]), default=0) + 1
         windows["sessions"].append({"user": user, "id": number, "state": "Active", "since": timestamp(station.now())})
     start_docker_at_logon(station, user)
+    tasks.run_at_logon(station, user)
 
 
 def start_docker_at_logon(station: Station, user: str) -> None:
