@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import replace
 from functools import partial
 
-from ansible_collections.gpudev.workstation.plugins.module_utils import _docker_desktop, _windows, _windows_driver, _windows_user, _wsl
+from ansible_collections.gpudev.workstation.plugins.module_utils import _docker_desktop, _logon_task, _windows, _windows_driver, _windows_user, _wsl
 from ansible_collections.gpudev.workstation.plugins.module_utils._console import decoded
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer, Item
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Layer
@@ -41,6 +41,7 @@ class ActionModule(WindowsAction):
             **_windows_driver.questions(),
             **_wsl.questions(),
             **_docker_desktop.questions(),
+            "logon_task": _logon_task.question(),
         }
         return self._judged(self._seen(station, questions, arguments), arguments)
 
@@ -77,6 +78,7 @@ class ActionModule(WindowsAction):
             "nvidia_driver": driver.as_dict(),
             "wsl": wsl.as_dict(),
             "wslconfig": _wslconfig(seen["wslconfig"], wsl.wslconfig_path),
+            "start_at_logon": seen["logon_task"].exists,
             "docker_desktop": {**desktop.as_dict(), "findings": [finding.as_dict() for finding in release]},
         }
         told = result(layers, changed=False, check_mode=self.check_mode, read_only=True, workstation=facts)

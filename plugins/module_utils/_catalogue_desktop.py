@@ -161,4 +161,14 @@ ENTRIES: t.Tuple[Entry, ...] = (
         remedy="Type in a PowerShell of Windows: {command}. Then start the same playbook again; it goes on from there.",
         reference="https://docs.docker.com/desktop/features/desktop-cli/",
     ),
+    Entry(
+        code="DESKTOP-021",
+        layer="docker",
+        status=None,
+        severity="warning",
+        cause="The cluster is to start when {user} logs on, but Docker Desktop does not: its setting 'Start Docker Desktop when you sign in' is off.",
+        remedy="Switch it on in Docker Desktop, or write docker_desktop_settings: {AutoStart: true}. Until then start Docker Desktop by hand after a logon; "
+        "the cluster's start waits for it only so long (minikube_start_at_logon_wait).",
+        reference="https://docs.docker.com/desktop/settings-and-maintenance/settings/#general",
+    ),
 )

@@ -211,4 +211,25 @@ ENTRIES: t.Tuple[Entry, ...] = (
         "it stopped.",
         reference="https://learn.microsoft.com/windows-server/administration/windows-commands/shutdown",
     ),
+    Entry(
+        code="WIN-011",
+        layer="windows",
+        cause="Windows did not take the scheduled task {task}: a task that starts at a logon is registered by an administrator.",
+        remedy="Let {user} be an administrator of the workstation, or have a policy allow scheduled tasks; or write minikube_start_at_logon: false.",
+        reference="https://learn.microsoft.com/powershell/module/scheduledtasks/register-scheduledtask",
+    ),
+    Entry(
+        code="WIN-012",
+        layer="windows",
+        cause="There is no wslg.exe beside {executable}, so nothing could start {distribution} at logon without a console window that stays open.",
+        remedy="Install the WSL package (role gpudev.workstation.wsl); the WSL of Windows itself has no wslg.exe. Or write minikube_start_at_logon: false.",
+        reference="https://wsl.dev/technical-documentation/wslg.exe/",
+    ),
+    Entry(
+        code="WIN-013",
+        layer="windows",
+        cause="The scheduled task {task} is not what was asked for, although the step went through without an error.",
+        remedy="Look at the task in the Task Scheduler of {user}, and whether a policy or another program changes it; then run again.",
+        reference="https://learn.microsoft.com/windows/win32/taskschd/task-scheduler-start-page",
+    ),
 )

@@ -45,6 +45,7 @@ class WindowsUser:
     logged_on: t.Tuple[str, ...]
     wanted: str
     computer: str = ""
+    domain: str = ""
 
     @property
     def is_workstation_user(self) -> bool:
@@ -84,7 +85,8 @@ def windows_user(seen: Seen, declared: str = "") -> WindowsUser:
     present = connected.casefold() in {name.casefold() for name in logged_on}
     wanted = bare_name(declared) or (connected if present else next(iter(logged_on), connected))
     computer = str(variables.get("COMPUTERNAME") or "")
-    return WindowsUser(connected, _sid_of(seen["profiles"].subkeys(), profile), profile, logged_on, wanted, computer)
+    sid, domain = _sid_of(seen["profiles"].subkeys(), profile), str(variables.get("USERDOMAIN") or "")
+    return WindowsUser(connected, sid, profile, logged_on, wanted, computer, domain)
 
 
 def _logged_on(seen: Seen, connected: str) -> t.Tuple[str, ...]:

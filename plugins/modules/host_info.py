@@ -214,6 +214,11 @@ workstation:
       returned: always
       type: dict
       sample: {path: C:\Users\dev\.wslconfig, exists: true, text: "[wsl2]\nmemory=20GB\n"}
+    start_at_logon:
+      description: Whether Windows has the scheduled task of M(gpudev.workstation.start_at_logon).
+      returned: always
+      type: bool
+      sample: false
     docker_desktop:
       description: Docker Desktop, its settings, its engine as C(docker version) shows it, and what is to be said of its release.
       returned: always

@@ -69,6 +69,7 @@ class FakeWindows:
     variables: dict[str, str] = field(default_factory=lambda: dict(VARIABLES))
     session: str | None = "BOX\\dev"
     hangs_in_session: bool = False
+    is_administrator: bool = True
     commands: list[str] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
@@ -137,6 +138,15 @@ class FakeWindows:
         self.files[path] = (content, "2026-11-21T06:00:00.0000000Z")
         self.written.append(path)
         return {"changed": True, "sha256": hashlib.sha256(content).hexdigest(), "backup": None}
+
+    def _register_task(self, item: Item) -> dict[str, Any]:
+        if not self.is_administrator:
+            kind, code = "Microsoft.Management.Infrastructure.CimException", "HRESULT 0x80070005,Register-ScheduledTask"
+            raise LookupError({"type": kind, "message": "Access is denied.", "hresult": "0x80131500", "id": code})
+        # As Windows stores it.
+        content = ('<?xml version="1.0" encoding="UTF-16"?>\r\n' + item["definition"]).encode("utf-16")
+        self.files[f"C:\\Windows\\System32\\Tasks\\{item['name']}"] = (content, "2026-11-21T06:00:00.0000000Z")
+        return {"registered": item["name"]}
 
     def _in_session(self, item: Item) -> dict[str, Any]:
         if self.session is None:

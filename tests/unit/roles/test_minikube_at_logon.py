@@ -1,12 +1,11 @@
 # Copyright (c) 2026 gpudev.workstation contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The unit that starts the cluster with the system: its commands are run by the real /bin/sh, its syntax is read by systemd where that is there."""
+"""What starts the cluster by itself: the program is run by the real /bin/sh, the unit's syntax is read by systemd where that is there."""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,64 +13,68 @@ from pathlib import Path
 import jinja2
 import pytest
 
-TEMPLATE = Path(__file__).parents[3] / "roles" / "minikube" / "templates" / "at_logon.service.j2"
+ROLE = Path(__file__).parents[3] / "roles" / "minikube"
+PROGRAM = ROLE / "files" / "start-cluster.sh"
 
 
-def unit(minikube: str = "/usr/local/bin/minikube", connection: str = "gpudev.workstation.wsl", home: str = "") -> str:
-    environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(TEMPLATE.read_text()).render(
-        ansible_managed="Ansible managed",
-        ansible_connection=connection,
-        workstation_cluster="gpu",
-        workstation_distribution="Ubuntu-24.04",
-        minikube_path=minikube,
-        minikube_home=home,
-        minikube_start_timeout=1200,
-        _workstation_linux_user="root",
-    )
-
-
-def run(tmp_path: Path, key: str, **codes: int) -> tuple[int, list[str]]:
-    """The command of the unit with programs that end with these codes: its own code, and what was run."""
+def run(tmp_path: Path, *more: str, wait: int = 60, **codes: int) -> tuple[int, list[str]]:
+    """The program with docker and minikube that end with these codes: its own code, and what was run."""
     log = tmp_path / "log"
     log.touch()
-    for program in ("docker", "minikube", "sleep"):
+    for program in ("docker", "minikube", "sleep", "tail"):
         file = tmp_path / program
-        cases = "".join(f"{word}) exit {codes.get(word, 0)};; " for word in ("status", "version"))
-        file.write_text(f'#!/bin/sh\necho "{program} $*" >> {log}\ncase "$1" in {cases}esac\n')
+        cases = "".join(f"{word}) exit {code};; " for word, code in codes.items())
+        file.write_text(f'#!/bin/sh\necho "{program} $*${{MINIKUBE_HOME:+ in $MINIKUBE_HOME}}" >> {log}\ncase "$1" in {cases}esac\n')
         file.chmod(0o755)
-    line = next(line for line in unit(str(tmp_path / "minikube")).splitlines() if line.startswith(f"{key}="))
-    script = re.fullmatch(r"/bin/sh -c '(.*)'", line.partition("=")[2])
-    assert script
-    # A doubled dollar is one to systemd.
-    done = subprocess.run(["/bin/sh", "-c", script[1].replace("$$", "$")], env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=False)
+    words = ["-p", "gpu", "-m", str(tmp_path / "minikube"), "-w", str(wait), *more]
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    done = subprocess.run(["/bin/sh", str(PROGRAM), *words], env=environment, capture_output=True, check=False)
     return done.returncode, log.read_text().splitlines()
 
 
 def test_a_healthy_cluster_is_left_alone(tmp_path: Path) -> None:
-    assert run(tmp_path, "ExecStart") == (0, ["minikube status -p gpu"])
+    assert run(tmp_path) == (0, ["docker version", "minikube status -p gpu"])
 
 
 def test_a_stopped_cluster_is_started_and_the_users_context_kept(tmp_path: Path) -> None:
-    assert run(tmp_path, "ExecStart", status=7) == (0, ["minikube status -p gpu", "minikube start -p gpu --keep-context --interactive=false"])
+    assert run(tmp_path, status=7)[1][1:] == ["minikube status -p gpu", "minikube start -p gpu --keep-context --interactive=false"]
 
 
-def test_the_engine_is_waited_for(tmp_path: Path) -> None:
-    assert run(tmp_path, "ExecStartPre") == (0, ["docker version"])
-    code, ran = run(tmp_path, "ExecStartPre", version=1)
-    assert (code, ran[1:].count("docker version"), ran.count("sleep 5")) == (1, 60, 60)
+def test_a_start_that_fails_is_its_own_failure(tmp_path: Path) -> None:
+    assert run(tmp_path, "-k", status=7, start=80)[0] == 80
 
 
-def test_every_call_has_the_same_environment() -> None:
-    assert "Environment=WSL_DISTRO_NAME=Ubuntu-24.04" in unit()
-    assert "WSL_DISTRO_NAME" not in unit(connection="ssh")
-    assert "Environment=MINIKUBE_HOME=/srv/mk" in unit(home="/srv/mk")
+def test_the_engine_is_waited_for_so_long_and_no_longer(tmp_path: Path) -> None:
+    code, ran = run(tmp_path, wait=1, version=1)
+    assert (code, set(ran)) == (1, {"docker version", "sleep 2"})
+
+
+def test_it_stays_where_the_engine_ends_with_it(tmp_path: Path) -> None:
+    assert run(tmp_path, "-k")[1][-1] == "tail -f /dev/null"
+
+
+def test_what_nobody_sees_is_kept(tmp_path: Path) -> None:
+    run(tmp_path, "-l", wait=0, version=1)
+    assert "no Docker engine after 0 seconds" in (tmp_path / ".cache/gpudev.workstation/start-at-logon.log").read_text()
+
+
+def test_minikubes_home_is_handed_on(tmp_path: Path) -> None:
+    assert run(tmp_path, "-H", "/srv/my mk")[1][-1] == "minikube status -p gpu in /srv/my mk"
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")
 def test_systemd_understands_the_unit(tmp_path: Path) -> None:
+    environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined)
+    text = environment.from_string((ROLE / "templates" / "at_logon.service.j2").read_text()).render(
+        ansible_managed="Ansible managed",
+        workstation_cluster="gpu",
+        minikube_start_timeout=1200,
+        minikube_start_at_logon_wait=600,
+        _minikube_start_command=["/bin/true", "-p", "gpu"],
+        _workstation_linux_user="root",
+    )
     file = tmp_path / "gpudev-gpu.service"
-    file.write_text(unit("/bin/true"))
+    file.write_text(text)
     done = subprocess.run(["systemd-analyze", "verify", "--recursive-errors=no", str(file)], capture_output=True, text=True, check=False)
     told = [line for line in done.stderr.splitlines() if "gpudev-gpu.service" in line]
     assert told == [], done.stderr
