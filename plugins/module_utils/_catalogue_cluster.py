@@ -618,7 +618,8 @@ TEXTS: tuple[Entry, ...] = (
         layer="cluster",
         patterns=(
             r"cri-docker\.service not running",
-            r"\b(RUNTIME_(ENABLE|START|CACHE)|RT_DOCKER_RESTART|MK_(NEW_)?RUNTIME|NOT_FOUND_(CRI_DOCKERD|DOCKERD|CNI_PLUGINS)):",
+            r"\b(RUNTIME_(ENABLE|START|CACHE)|RT_(DOCKER_(RESTART|EXIT_\d|MISSING_CRI_DOCKER_NONE)|CRIO_EXIT_\d)):",
+            r"\b(MK_(NEW_)?RUNTIME|MK_START_NERDCTLD|NOT_FOUND_(CRI_DOCKERD|DOCKERD|CNI_PLUGINS)):",
         ),
         cause="The container runtime inside the node does not start: its NVIDIA runtime or its cgroup setting fails.",
         remedy="Make layer docker_gpu work, then recreate the cluster; read evidence of this result.",
@@ -667,7 +668,7 @@ REASONS: tuple[Entry, ...] = (
     ),
     _said(
         "MK-127",
-        "K8S_OLD_UNSUPPORTED|K8S_NEW_UNSUPPORTED|MK_PATCH_NOT_FOUND|K8S_FAIL_CONNECT",
+        "K8S_OLD_UNSUPPORTED|K8S_NEW_UNSUPPORTED|MK_PATCH_NOT_FOUND|MK_KVERSION_USAGE|K8S_FAIL_CONNECT",
         "This minikube does not know the Kubernetes version that was asked for.",
         "Use the pinned default, or a version that minikube config defaults kubernetes-version lists.",
         "unsupported",
@@ -762,11 +763,17 @@ REASONS: tuple[Entry, ...] = (
     ),
     _said(
         "MK-145",
-        "MK_USAGE|MK_USAGE_NO_PROFILE|MK_RESERVED_PROFILE",
+        "MK_USAGE|MK_USAGE_NO_PROFILE|MK_RESERVED_PROFILE|MK_UNIMPLEMENTED|K8S_INVALID_DNS_DOMAIN|GUEST_CNI_INCOMPATIBLE",
         "minikube does not accept the flags it was given.",
         "Correct the value that the symptom names.",
         "unsupported",
         "recorded",
+    ),
+    _said(
+        "MK-151",
+        "GUEST_(KIC|PROVISION)_CP_PUBKEY",
+        "minikube could not copy its key into the node from its temporary directory.",
+        "See that this user can write TMPDIR (else /tmp) and that a Docker of a snap may read it, then run again.",
     ),
     _said(
         "MK-146",
@@ -788,16 +795,56 @@ REASONS: tuple[Entry, ...] = (
     ),
     _said(
         "MK-148",
-        "HOST_(SAVE_PROFILE|KUBECONFIG_UPDATE|KUBECONFIG_DELETE_CTX|CURRENT_USER)|GUEST_PROFILE_DELETION|GUEST_DELETION",
+        "HOST_(SAVE_PROFILE|KUBECONFIG_(UPDATE|DELETE_CTX|WRITE|PERMISSION)|CURRENT_USER)|GUEST_PROFILE_DELETION|GUEST_DELETION",
         "minikube could not write its files, or remove them: profile or kubeconfig.",
         "Look at the owner and the free space of ~/.minikube and ~/.kube (sudo chown -R $USER ~/.minikube ~/.kube), then run again.",
     ),
     _said("MK-149", "MK_INTERRUPTED", "minikube was interrupted by a signal.", "Run again: what a first start has left is cleaned up."),
     _said(
         "MK-150",
-        "MK_(BOOTSTRAPPER|COMMAND_RUNNER|NEW_APICLIENT|K8S_CLIENT|ADD_CONFIG|CACHE_LOAD|BIND_FLAGS|SEMVER_PARSE)",
+        "MK_(BOOTSTRAPPER|COMMAND_RUNNER|NEW_APICLIENT|K8S_CLIENT|ADD_CONFIG|LIST_CONFIG|CACHE_LOAD|BIND_FLAGS|SEMVER_PARSE)",
         "minikube failed inside itself.",
         "Run again; if it stays, recreate the cluster and report evidence.path to minikube.",
+    ),
+    _said(
+        "MK-152",
+        "HOST_JUJU_LOCK_PERMISSION",
+        "minikube's lock file in /tmp belongs to another user, as after a start with sudo.",
+        "Have its owner remove the file that the symptom names, or run sudo sysctl fs.protected_regular=0 as minikube advises, then run again.",
+    ),
+    _said(
+        "MK-153",
+        "GUEST_(SSH_CERT_NOT_FOUND|UNSIGNED_CERT|DOES_NOT_EXIST|IP_NOT_FOUND)|RT_DOCKER_(UNAVAILABLE|MISSING_CRI_DOCKER)|DRV_REGISTRY_NOT_FOUND"
+        "|K8S_INVALID_CERT_HOSTNAME",
+        "Parts of the existing cluster are missing, or do not fit this minikube.",
+        _RECREATE,
+    ),
+    _said(
+        "MK-154",
+        "GUEST_STORAGE_DRIVER_BTRFS",
+        "The engine keeps its data on btrfs, which the kubelet cannot measure.",
+        "Write extra_start_args: ['--feature-gates=LocalStorageCapacityIsolation=false'].",
+        reference="https://github.com/kubernetes/minikube/issues/7923",
+    ),
+    _said(
+        "MK-155",
+        "IF_SSH_(TIMEOUT|AUTH)",
+        "minikube cannot reach the node over ssh; a VPN or a firewall may be in the way.",
+        "Switch the VPN or firewall off, or let it leave minikube's network alone, then run again.",
+        reference=_PROXY,
+    ),
+    _said(
+        "MK-156",
+        "DRV_IMAGE_ARCH_UNSUPPORTED|GUEST_INCORRECT_ARCH",
+        "minikube, or the image of the node, is of another architecture than this machine.",
+        "Take the minikube program of this machine's architecture, and leave base_image empty.",
+        "unsupported",
+    ),
+    _said(
+        "MK-157",
+        "RSRC_SSH_OOM",
+        "The node ran out of memory while it was set up.",
+        "Raise memory, then run again (word cluster_recreate for a cluster that is there).",
     ),
     Entry(
         code="MK-199",
