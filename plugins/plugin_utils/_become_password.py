@@ -3,8 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Answering the password prompt of sudo, su and their like without a terminal and without a round trip of its own.
 
-These methods read one line of standard input, byte by byte, and only if they want a password. So the input of the command begins with the password
-and with a random line; the command, once it runs as the other user, reads up to that line: what sudo did not take never reaches the command.
+These methods read one line of standard input, byte by byte, and only if they want a password. A wrong one makes sudo ask again and take the next line,
+which must not be the command's input. So the method first runs a mere `exit 0`, with the password as its whole input: that either works, or ends at the
+end of input after a single try. Then it runs the command, whose input begins with the password once more and with a random line; the command,
+once it runs as the other user, reads up to that line: what sudo did not take never reaches the command.
 
 Note that this plugin util is PRIVATE to the collection.
 """
@@ -18,6 +20,9 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.text.converters import to_bytes
 from ansible.plugins.become import BecomeBase
 
+# The password stands in no command line: printf is a builtin of dash, bash and busybox.
+AFTER_A_TRIAL = r"""IFS= read -r p; e=$(printf '%s\n' "$p" | ({trial}) 2>&1 >/dev/null) || {{ x=$?; printf '%s\n' "$e" >&2; exit $x; }}; p=; {command}"""
+
 # What a prompt ends with; su translates the word before it.
 PROMPT = re.compile("^[^\n]*?(:|：) ?".encode())
 
@@ -28,7 +33,8 @@ def built_by(become: BecomeBase | None, command: str) -> BecomeBase | None:
 
 
 def with_password(become: BecomeBase, command: str, data: bytes) -> tuple[str, bytes]:
-    """The command that skips the password, and the input that begins with it. The words added need no quotes, however deep they stand in them.
+    """The command that tries and skips the password, and the input that begins with it twice. The words added to what the method built need no quotes,
+    however deep they stand in them.
 
     Without a password to give, both are as they were.
     """
@@ -38,9 +44,10 @@ def with_password(become: BecomeBase, command: str, data: bytes) -> tuple[str, b
     announced = f"echo {become.success}"
     if announced not in command:
         raise AnsibleError(f"The become method {become.name} cannot be given a password through this connection; use one that needs none.")
-    skipping = f"{announced}; while read -r x; do case $x in {mark}) break;; esac; done"
+    trial = command.replace(announced, f"{announced}; exit 0", 1)
+    skipping = command.replace(announced, f"{announced}; while read -r x; do case $x in {mark}) break;; esac; done", 1)
     password = to_bytes(become.get_option("become_pass"), errors="surrogate_or_strict")
-    return command.replace(announced, skipping, 1), password + b"\n" + mark.encode() + b"\n" + data
+    return AFTER_A_TRIAL.format(trial=trial, command=skipping), b"%s\n%s\n%s\n%s" % (password, password, mark.encode(), data)
 
 
 def without_prompt(become: BecomeBase, stderr: bytes) -> bytes:
