@@ -119,12 +119,13 @@ def sessions(stations: Stations) -> list[list[str]]:
 
 
 def tcp_connections(stations: Stations) -> list[int]:
-    """How many TCP connections served each shell."""
+    """How many TCP connections served each shell; over ssh there are no shells, and its log knows no ports."""
     ports: list[set[int]] = []
     for entry in stations.requests():
         if entry["verb"] == "Create":
             ports.append(set())
-        ports[-1].add(entry["client_port"])
+        if "client_port" in entry:
+            ports[-1].add(entry["client_port"])
     return [len(known) for known in ports]
 
 
