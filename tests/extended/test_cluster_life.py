@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import typing as t
@@ -91,6 +92,27 @@ def test_each_state_is_reached_once(station: Stations, wanted: str, status: str)
     second = minikube(station, *options)
     assert_done(second, status)
     assert second.changed() == 0
+
+
+def test_proxy_certificates_and_mirrors_reach_the_node(station: Stations, tmp_path: Path) -> None:
+    """The proxy with every start; mirrors only when the cluster is made (minikube keeps them in the profile)."""
+    certificate = tmp_path / "corporate-ca.pem"
+    certificate.write_text("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")
+    network = {
+        "workstation_proxy": {"http": "http://proxy.example.com:3128", "no_proxy": ".example.com"},
+        "workstation_ca_certificates": [str(certificate)],
+        "workstation_registry_mirrors": ["https://mirror.example.com"],
+    }
+    assert minikube(station, "-e", "minikube_state=absent").rc == 0
+    options = ("-e", "minikube_memory=auto", "-e", json.dumps(network))
+    assert minikube(station, *options).rc == 0
+    seen = profile(station)["provisioned"]
+    assert "HTTP_PROXY=http://proxy.example.com:3128" in seen["docker_env"]
+    assert any(entry.startswith("NO_PROXY=.example.com,localhost,") and "192.168.49.0/24" in entry for entry in seen["docker_env"])
+    assert (seen["registry_mirrors"], seen["certificates"]) == (["https://mirror.example.com"], ["gpudev-corporate-ca.pem"])
+    again = minikube(station, *options)
+    assert_done(again, "ok")
+    assert again.changed() == 0
 
 
 def test_the_context_is_carried_over_and_kubectl_linked_once(station: Stations) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from . import clusters, containers, desktop, engine, minikube_flags, minikube_node
+from . import clusters, containers, desktop, engine, minikube_flags, minikube_node, own_engine
 from .minikube_files import KUBERNETES, NODE_IP, RECORDINGS, VERSION, Corrupt, Home, Kubeconfig, new_config
 from .minikube_flags import Flags
 from .minikube_output import Output
@@ -48,6 +48,8 @@ PLUGIN_IMAGE = "nvcr.io/nvidia/k8s-device-plugin:v0.18.2"  # of minikube v1.38.1
 # 392.66 s in recordings/minikube/start_container_removed.json, most of it this wait.
 APISERVER_WAIT = 375
 INNER_DOCKER = "29.2.1"
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+OWN_CERTIFICATES = ("ca.pem", "cert.pem", "key.pem")
 
 
 class Start:
@@ -80,6 +82,7 @@ class Start:
         self.out.step(3, f'Starting "{self.name}" primary control-plane node in "{self.name}" cluster')
         self._pull_base_image(config)
         fresh = self._container(config)
+        self._provision(config)
         return self._kubernetes(config, fresh)
 
     # --- before anything is done
@@ -139,7 +142,7 @@ class Start:
 
     def _check_docker(self) -> None:
         with self.call.station.lock:
-            installed = bool(self.call.station.state["docker"]["desktop"])
+            installed = bool(self.call.station.state["docker"]["desktop"] or own_engine.distro_of(self.call.station.state) == self.call.distro)
         if not installed:
             message = "The 'docker' provider was not found: exec: \"docker\": executable file not found in $PATH"
             raise self.out.fail("PROVIDER_DOCKER_NOT_FOUND", 65, message, advice="Install Docker", url=DRIVER_URL)
@@ -189,6 +192,7 @@ class Start:
         config["StartHostTimeout"] = minikube_flags.nanoseconds(self.flags.value("wait-timeout", "6m"))
         # One mount only (kubernetes/minikube#21346); --mount itself has no effect since 1.37 (#21291).
         config["ContainerVolumeMounts"] = self.flags.get("mount-string", [])[-1:] or None
+        config["RegistryMirror"] = self.flags.many("registry-mirror")
         config["StaticIP"], config["Subnet"] = self.flags.value("static-ip"), self.flags.value("subnet")
         kubernetes = config["KubernetesConfig"]
         kubernetes.update(
@@ -243,6 +247,24 @@ class Start:
                 item.update(state="running", started=desktop.now_text(self.call.station), exit_code=0)
         self.home.save_machine(self.name, config)
         return False
+
+    def _provision(self, config: dict[str, Any]) -> None:
+        """What each start gives the node: the caller's proxy for its docker, the profile's mirrors, the certificates that lie in the user's folder.
+
+        SIMULATED, read in minikube v1.38.1: engineOptions (machine/start.go), fixHost (machine/fix.go), SetDockerEnv (proxy/proxy.go), collectCACerts
+        (bootstrapper/certs.go).
+        """
+        env = {name.upper(): self.call.env[name] for name in PROXIES if self.call.env.get(name)}
+        certificates = [
+            file.name for file in sorted((self.home.path / "certs").iterdir()) if file.suffix in (".crt", ".pem") and file.name not in OWN_CERTIFICATES
+        ]
+        with self.call.station.changed():
+            item = desktop.engine(self.call.station)["containers"][self.name]
+            item["provisioned"] = {
+                "docker_env": [f"{name}={value}" for name, value in env.items()],
+                "registry_mirrors": list(config["RegistryMirror"] or []),
+                "certificates": certificates,
+            }
 
     def _create(self, config: dict[str, Any]) -> bool:
         creating = f"Creating docker container (CPUs={config['CPUs'] or 'no-limit'}, Memory={config['Memory']}MB) ..."
