@@ -561,7 +561,15 @@ TEXTS: tuple[Entry, ...] = (
     Entry(
         code="MK-110",
         layer="cluster",
-        patterns=(r"toomanyrequests", r"manifest unknown", r"failed to download kic base image", r"failed to pull image"),
+        # With `docker: ` only the words of the client that was to make the node: the kubelet's journal has the rest of such a line for any pod's image.
+        patterns=(
+            r"docker: Error response from daemon: ((Get|Head) \"https?://|pull access denied)",
+            r"toomanyrequests",
+            r"manifest unknown",
+            r"failed to download kic base image",
+            r"failed to pull image",
+        ),
+        wording="recorded",
         cause="An image that minikube needs could not be fetched.",
         remedy="Check the network, proxy and registry of the engine, or load the images by hand and set base_image.",
         reference=_PROXY,
