@@ -144,8 +144,10 @@ def _python_mounts(base: Path) -> list[list[str]]:
         plan.append(["readonly", str(source), target] if source.is_dir() else ["file", str(source), target])
         if source.is_dir():
             plan.append(["readonly", str(base / "empty"), f"{target}/site-packages"])  # the machine's own packages are not the distro's
-    prefix = os.path.realpath(sys.base_prefix)
-    if plan and sysconfig.get_config_var("Py_ENABLE_SHARED"):
+    if tree.DEBIAN_PACKAGES.is_dir():
+        plan.append(["readonly", str(base / "empty"), str(tree.DEBIAN_PACKAGES)])
+    prefix = str(tree.python_prefix())
+    if tree.python_mounts() and sysconfig.get_config_var("Py_ENABLE_SHARED"):
         # Its libpython is found by this path.
         if any(prefix.startswith(target + "/") for target in tree.PRIVATE.values()):
             tree.host_path(base, prefix).mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from . import tree
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 VENV_INSIDE = "/opt/gpudev/venv"
 CONTENT = "kubernetes"
@@ -34,7 +36,7 @@ def venv() -> Path:
 
 def prepare_templates() -> Path:
     """Make the shared virtual environment when it is missing or older than the wheelhouse; its path."""
-    wheels = [platform.python_version(), *sorted(file.name for file in wheelhouse().glob("*.whl"))]
+    wheels = [platform.python_version(), str(tree.python_prefix()), *sorted(file.name for file in wheelhouse().glob("*.whl"))]
     if not any(name.startswith(CONTENT + "-") for name in wheels):
         raise NotPrepared(f"no wheel of {CONTENT} in {wheelhouse()}: run `make setup`, which fills it")
     target = venv()
@@ -53,7 +55,7 @@ def prepare_templates() -> Path:
 def _make(target: Path) -> None:
     """Inside a distro of a station of its own, so that every path written into it is the path it will be mounted at."""
     from ..station import Station
-    from . import processes, programs, tree
+    from . import processes, programs
 
     with tempfile.TemporaryDirectory(prefix="simstation-") as directory:
         station = Station("template", _document(), Path(directory))
