@@ -169,9 +169,12 @@ def _kernel_mounts(base: Path) -> list[list[str]]:
 
 
 def _wsl_mounts(station: Station, base: Path) -> list[list[str]]:
+    from ..linux import desktop
+
     plan = [
         ["readonly", str(station.root / "windows-c"), "/mnt/c"],
         ["bind", str(station.root / "distros" / ".rpc" / base.name), str(Path(SOCKET_INSIDE).parent)],
+        ["readonly", str(desktop.cli_tools(base)), desktop.CLI_TOOLS],
     ]
     if wsl_files.gpu_visible(station.state):
         # A device node cannot be made in a user namespace; another one stands in for it, so that it is a character device.
@@ -191,6 +194,7 @@ def _follow_document(station: Station, distro: str, base: Path) -> None:
     with station.lock:
         (base.parent / ".rpc" / distro).mkdir(parents=True, exist_ok=True)
         (base / "run" / "simstation").mkdir(parents=True, exist_ok=True)
+        desktop.cli_tools(base).mkdir(exist_ok=True)
         for file, text in (("version", f"Linux version {KERNEL} (root@simstation) (SIMULATED) #1 SMP PREEMPT_DYNAMIC\n"), ("osrelease", f"{KERNEL}\n")):
             if not (base.parent / file).exists():
                 (base.parent / file).write_text(text)

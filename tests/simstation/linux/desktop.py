@@ -22,6 +22,8 @@ ENGINE_VERSION = "29.8.0"
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 INTEGRATED_PROGRAMS = ("docker",)
+# Where the integration shows its programs to every distro while the engine runs; the links to them stay (docker/for-win#14222, WSL 2.3.13 and later).
+CLI_TOOLS = "/mnt/wsl/docker-desktop/cli-tools/usr/bin"
 
 
 def engine_running(state: dict[str, Any]) -> bool:
@@ -57,15 +59,28 @@ def put_integration(station: Station, distro: str, base: Path) -> None:
     """The programs that the integration puts into a distro, and takes away."""
     wanted = integrated(station.state, distro)
     for name in INTEGRATED_PROGRAMS:
-        file = base / "usr" / "bin" / name
+        link, file = base / "usr" / "bin" / name, cli_tools(base) / name
+        if wanted and not link.is_symlink():
+            link.unlink(missing_ok=True)
+            link.symlink_to(f"{CLI_TOOLS}/{name}")
         if wanted and not shim.is_shim(file):
-            file.unlink(missing_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             shim.put(file, name)
-        elif not wanted and shim.is_shim(file):
-            file.unlink()
-            from ..distro import tree
+        elif not wanted:
+            file.unlink(missing_ok=True)
 
-            tree.hide(file)
+
+def cli_tools(base: Path) -> Path:
+    return base / "cli-tools"
+
+
+def integrate_all(station: Station) -> None:
+    """For the Windows side: the engine has just come up, or gone; distros that run see it at once."""
+    from ..distro import tree
+
+    for name, entry in station.state["wsl"]["distros"].items():
+        if not entry.get("system") and tree.path(station, name).is_dir():
+            put_integration(station, name, tree.path(station, name))
 
 
 def engine(station: Station) -> dict[str, Any]:

@@ -115,6 +115,8 @@ def can_run_engine(station: Station, user: str) -> bool:
 
 
 def bring_engine_up(station: Station, user: str) -> None:
+    from ..linux import desktop as engine
+
     with station.changed() as state:
         if not state["docker"]["desktop"]["starting"]:
             return
@@ -125,7 +127,8 @@ def bring_engine_up(station: Station, user: str) -> None:
             if state["wsl"]["default"] is None:
                 state["wsl"]["default"] = guid
         distros["docker-desktop"]["state"] = "Running"
-        state["docker"]["desktop"].update(running=True, started=timestamp(station.now()))
+        state["docker"]["desktop"].update(running=True, starting=False, started=timestamp(station.now()))
+        engine.integrate_all(station)
 
 
 def stop(station: Station) -> None:
