@@ -137,8 +137,6 @@ from ansible.plugins.connection import ConnectionBase
 from ansible.plugins.loader import become_loader, get_shell_plugin
 from ansible.utils.display import Display
 
-from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import Catalogue, Entry
-from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_connection import ENTRIES
 from ansible_collections.gpudev.workstation.plugins.plugin_utils import _file_pieces
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._become_password import built_by, refusal, with_password, without_prompt
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._carriers import Carrier
@@ -153,20 +151,13 @@ from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_command im
     winrs_line,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_complaints import Complaint
+
 display = Display()
 
-CATALOGUE = Catalogue(ENTRIES)
 BECOME_METHOD = "gpudev.workstation.wsl"
 DEFAULT_CARRIER = "winrm"
-
-# Nothing started: no such program, the stub of Windows without WSL, the Store application in session 0. Another wsl.exe may do better.
-NO_PROGRAM = "CONN-014"
-OTHER_EXECUTABLE_MAY_DO = (NO_PROGRAM, "CONN-008", "CONN-011")
-UNTOLD = "CONN-015"
-# What a Windows shell ends with when it finds no program, in whatever language it says so; and wsl.exe when it fails by itself.
-NOT_FOUND = (1, 9009)
-FAILED_BY_ITSELF = (-1, 4294967295)
-LONGEST_COMPLAINT = 8192
 
 
 class Connection(ConnectionBase):
@@ -298,7 +289,7 @@ class Connection(ConnectionBase):
 
     def _run(self, command: str, data: bytes, user: str | None = None) -> Ended:
         """A command in the distribution, by the first wsl.exe that gets there."""
-        complaints: list[tuple[Target, Entry, AnsibleConnectionFailure]] = []
+        complaints: list[Complaint] = []
         for executable in self._executables():
             target = self._target(executable, user)
             mark = secrets.token_hex(8)
@@ -307,12 +298,10 @@ class Connection(ConnectionBase):
             if rc is not None:
                 self._working_executable = executable
                 return Ended(rc, ended.stdout, stderr)
-            entry, failure = _complaint(target, ended)
-            complaints.append((target, entry, failure))
-            # Never after an end that a command could have had: it would be run twice.
-            if entry.code not in OTHER_EXECUTABLE_MAY_DO or ended.rc not in (*NOT_FOUND, *FAILED_BY_ITSELF):
+            complaints.append(_complaint(target, ended))
+            if not complaints[-1].another_executable_may_do():
                 break
-        raise _most_telling(complaints)
+        raise _unreachable(complaints)
 
     def _sent(self, target: Target, command: str, data: bytes, mark: str) -> Ended:
         display.vvv(f"WSL EXEC in {target.distribution or 'the default distribution'} as {target.user or 'its default user'}", host=self._host())
@@ -346,23 +335,14 @@ class Connection(ConnectionBase):
         return f"the WSL distribution {self.get_option('distribution') or '(default)'} of {self._host()}"
 
 
-def _complaint(target: Target, ended: Ended) -> tuple[Entry, AnsibleConnectionFailure]:
-    """Why the shell in the distribution never reported an exit code: the words of wsl.exe or the Windows shell, with cause and remedy."""
-    said = "\n".join(text for text in (own_words(ended.stdout[:LONGEST_COMPLAINT]), own_words(ended.stderr[:LONGEST_COMPLAINT])) if text)
-    otherwise = NO_PROGRAM if ended.rc in NOT_FOUND and ended.stderr and not ended.stdout else UNTOLD
-    entry = CATALOGUE.recognise(said) or CATALOGUE[otherwise]
-    finding = entry.finding(
-        said or f"exit code {ended.rc} and no output",
-        distribution=target.distribution or "(default)",
-        user=target.user or "(default)",
-        executable=target.executable,
-    )
-    return entry, AnsibleConnectionFailure(f"wsl.exe did not run the command (exit code {ended.rc}). {finding.sentence()}")
+def _complaint(target: Target, ended: Ended) -> Complaint:
+    # Imported by a failure only: ansible-core compiles the Python of a collection anew in every worker of every task.
+    from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_complaints import Complaint
+
+    return Complaint(target, ended)
 
 
-def _most_telling(complaints: list[tuple[Target, Entry, AnsibleConnectionFailure]]) -> AnsibleConnectionFailure:
-    """Of several executables the last that was there at all; else the first, which is the one that was asked for."""
-    found = [complaint for complaint in complaints if complaint[1].code != NO_PROGRAM]
-    target, _entry, failure = found[-1] if found else complaints[0]
-    others = [f"{other.executable} ({entry.code})" for other, entry, _failure in complaints if other is not target]
-    return AnsibleConnectionFailure(f"{failure} Also tried: {', '.join(others)}.") if others else failure
+def _unreachable(complaints: list[Complaint]) -> AnsibleConnectionFailure:
+    from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_complaints import unreachable
+
+    return unreachable(complaints)

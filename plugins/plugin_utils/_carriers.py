@@ -19,10 +19,6 @@ from ansible.playbook.play_context import PlayContext
 from ansible.plugins.loader import connection_loader
 
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._channel import Channel
-from ansible_collections.gpudev.workstation.plugins.plugin_utils._ssh_channel import SshChannel
-from ansible_collections.gpudev.workstation.plugins.plugin_utils._winrs import WinRSChannel
-from ansible_collections.gpudev.workstation.plugins.plugin_utils._winrs_pypsrp import PypsrpShell
-from ansible_collections.gpudev.workstation.plugins.plugin_utils._winrs_pywinrm import PywinrmShell
 
 BUILTIN = "ansible.builtin."
 
@@ -35,11 +31,30 @@ class Kind:
     channel: t.Callable[[t.Any, str], Channel]
 
 
-KINDS: dict[str, Kind] = {
-    "winrm": Kind("remote_addr", lambda plugin, _shell: WinRSChannel(PywinrmShell(plugin))),
-    "psrp": Kind("remote_addr", lambda plugin, _shell: WinRSChannel(PypsrpShell(plugin))),
-    "ssh": Kind("host", SshChannel),
-}
+# Each imports what it needs itself: ansible-core compiles the Python of a collection anew in every worker of every task.
+
+
+def _pywinrm(plugin: t.Any, _shell: str) -> Channel:
+    from ansible_collections.gpudev.workstation.plugins.plugin_utils._winrs import WinRSChannel
+    from ansible_collections.gpudev.workstation.plugins.plugin_utils._winrs_pywinrm import PywinrmShell
+
+    return WinRSChannel(PywinrmShell(plugin))
+
+
+def _pypsrp(plugin: t.Any, _shell: str) -> Channel:
+    from ansible_collections.gpudev.workstation.plugins.plugin_utils._winrs import WinRSChannel
+    from ansible_collections.gpudev.workstation.plugins.plugin_utils._winrs_pypsrp import PypsrpShell
+
+    return WinRSChannel(PypsrpShell(plugin))
+
+
+def _ssh(plugin: t.Any, shell: str) -> Channel:
+    from ansible_collections.gpudev.workstation.plugins.plugin_utils._ssh_channel import SshChannel
+
+    return SshChannel(plugin, shell)
+
+
+KINDS = {"winrm": Kind("remote_addr", _pywinrm), "psrp": Kind("remote_addr", _pypsrp), "ssh": Kind("host", _ssh)}
 
 
 class Carrier:
