@@ -127,6 +127,7 @@ def _host(host: Host) -> dict[str, Any]:
         "ansible_password": state["windows"]["users"][user]["password"],
         "simstation_scenario": state["scenario"],
         **_installers(state),
+        **state.get("declared", {}),
     }
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..station import Station
-from . import accounts, namespace, programs, templates, tree, wsl_files
+from . import accounts, namespace, programs, templates, tree, windows_drive, wsl_files
 from .shim import SOCKET_INSIDE
 
 LAUNCHER = Path(namespace.__file__)
@@ -85,14 +85,7 @@ def ready(station: Station, distro: str) -> Path:
 
 def default_user(station: Station, distro: str, base: Path) -> str:
     """`[user] default` of /etc/wsl.conf before the registry's word, as WSL has it."""
-    section = ""
-    for line in (base / "etc" / "wsl.conf").read_text(errors="replace").splitlines():
-        text = line.strip()
-        if text.startswith("["):
-            section = text.strip("[]").strip().lower()
-        elif section == "user" and text.partition("=")[0].strip().lower() == "default":
-            return text.partition("=")[2].strip()
-    return str(tree.record(station, distro).get("default_user") or "root")
+    return wsl_files.wsl_conf(base, "user", "default") or str(tree.record(station, distro).get("default_user") or "root")
 
 
 def login_environment(distro: str, who: accounts.User) -> dict[str, str]:
@@ -172,7 +165,7 @@ def _wsl_mounts(station: Station, base: Path) -> list[list[str]]:
     from ..linux import desktop
 
     plan = [
-        ["readonly", str(station.root / "windows-c"), "/mnt/c"],
+        *windows_drive.mounts(station, base),
         ["bind", str(station.root / "distros" / ".rpc" / base.name), str(Path(SOCKET_INSIDE).parent)],
         ["readonly", str(desktop.cli_tools(base)), desktop.CLI_TOOLS],
     ]
@@ -189,7 +182,7 @@ def _wsl_mounts(station: Station, base: Path) -> list[list[str]]:
 
 def _follow_document(station: Station, distro: str, base: Path) -> None:
     """Cheap on every start: each step looks first whether there is something to do."""
-    from ..linux import desktop
+    from ..linux import desktop, systemd
 
     with station.lock:
         (base.parent / ".rpc" / distro).mkdir(parents=True, exist_ok=True)
@@ -199,20 +192,13 @@ def _follow_document(station: Station, distro: str, base: Path) -> None:
             if not (base.parent / file).exists():
                 (base.parent / file).write_text(text)
         wsl_files.put_gpu_libraries(station.root / "wsl-gpu")
-        seen = _windows_files_mark(station.state)
-        if getattr(station, "_windows_drive_seen", None) != seen:
-            (station.root / "windows-c").mkdir(exist_ok=True)
-            wsl_files.put_windows_drive(station.state, station.root / "windows-c")
-            station._windows_drive_seen = seen  # type: ignore[attr-defined]
+        windows_drive.follow(station)
         entry = tree.record(station, distro)
         if bool(entry.get("conflict_libraries")) != (base / tree.USR_LAYER / wsl_files.CONFLICT_DIRECTORY / wsl_files.CONFLICTING[0]).exists():
             wsl_files.put_conflicting_libraries(bool(entry.get("conflict_libraries")), base / tree.USR_LAYER)
             tree.hide(base / tree.USR_LAYER / "bin" / "nvidia-smi")
         desktop.put_integration(station, distro, base)
-
-
-def _windows_files_mark(state: dict[str, Any]) -> int:
-    return hash((bool(state["docker"]["desktop"]), *((path, file["written"], len(file["content"])) for path, file in state["windows"]["files"].items())))
+        systemd.boot(station, distro, base)
 
 
 def _start(plan: dict[str, Any], stdin: Redirect, stdout: Redirect, stderr: Redirect) -> subprocess.Popen[bytes]:

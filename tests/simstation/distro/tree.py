@@ -84,7 +84,7 @@ HIDDEN = [
 
 # The imitated programs that every Ubuntu has, and where.
 ALWAYS = {
-    **dict.fromkeys(("apt", "apt-get", "apt-mark", "dpkg", "dpkg-query", "sudo", "su", "chown", "chgrp", "uname"), "bin"),
+    **dict.fromkeys(("apt", "apt-get", "apt-mark", "dpkg", "dpkg-query", "sudo", "su", "systemctl", "chown", "chgrp", "uname"), "bin"),
     **dict.fromkeys(("useradd", "usermod", "userdel", "groupadd", "groupmod", "groupdel", "chpasswd", "ldconfig", "runuser"), "sbin"),
 }
 
@@ -198,6 +198,7 @@ def _build(station: Station, name: str, entry: dict[str, Any], base: Path) -> No
         with station.changed():
             entry["packages"] = {**dpkg.preinstalled(bool(entry.get("prepared"))), **entry.get("packages", {})}
     dpkg.write_status(entry, base)
+    dpkg.put_programs(entry, base)
     if entry.get("prepared"):
         _prepare(base)
     wsl_files.put_conflicting_libraries(bool(entry.get("conflict_libraries")), base / USR_LAYER)

@@ -1,11 +1,10 @@
 # Copyright (c) 2026 gpudev.workstation contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What WSL itself puts into a distro: the GPU's device and libraries, and the Windows drive. Stubs, never a real library."""
+"""What WSL itself puts into a distro: the GPU's device and libraries. Stubs, never a real library."""
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,18 @@ DRIVER_FILES = (
 CONFLICTING = ("libcuda.so.550.163.01", "libnvidia-ml.so.550.163.01", "libnvidia-ptxjitcompiler.so.550.163.01")
 CONFLICT_DIRECTORY = "lib/x86_64-linux-gnu"
 STUB = b"\x7fELF SIMULATED stub library of gpudev.workstation's simulated workstation: it holds no code.\n"
-DOCKER_RESOURCES = "Program Files/Docker/Docker/resources/bin"
+
+
+def wsl_conf(base: Path, section: str, key: str) -> str:
+    """One value of /etc/wsl.conf, empty where it is not there."""
+    current = ""
+    for line in (base / "etc" / "wsl.conf").read_text(errors="replace").splitlines():
+        text = line.strip()
+        if text.startswith("["):
+            current = text.strip("[]").strip().lower()
+        elif current == section and text.partition("=")[0].strip().lower() == key:
+            return text.partition("=")[2].strip()
+    return ""
 
 
 def gpu_visible(state: dict[str, Any]) -> bool:
@@ -79,27 +89,3 @@ def put_conflicting_libraries(present: bool, usr: Path) -> None:
         shim.put(smi, "nvidia-smi")
     elif shim.is_shim(smi):
         smi.unlink()
-
-
-def put_windows_drive(state: dict[str, Any], directory: Path) -> None:
-    """The files of the document under `directory`, which is /mnt/c (read-only): one way, Windows to Linux."""
-    wanted = {}
-    for path, entry in state["windows"]["files"].items():
-        drive, _colon, rest = path.partition(":")
-        if drive.lower() == "c" and rest:
-            wanted[directory.joinpath(*rest.strip("\\").split("\\"))] = entry
-    for folder in state["windows"].get("directories", []):
-        directory.joinpath(*folder[2:].strip("\\").split("\\")).mkdir(parents=True, exist_ok=True)
-    known = {file for file in directory.rglob("*") if file.is_file()}
-    for file in known - set(wanted):
-        file.unlink()
-    for file, entry in wanted.items():
-        content = base64.b64decode(entry["content"])
-        if file not in known or file.read_bytes() != content:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
-            file.chmod(0o755)
-    stub = directory / DOCKER_RESOURCES / "docker"
-    if state["docker"]["desktop"] and stub not in wanted:
-        stub.parent.mkdir(parents=True, exist_ok=True)
-        shim.put(stub, "docker")

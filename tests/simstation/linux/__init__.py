@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from . import docker, dpkg, kubectl, minikube, nvidia_smi, system, users
+from . import docker, dpkg, kubectl, minikube, nvidia_ctk, nvidia_smi, system, systemd, users
 
 if TYPE_CHECKING:
     from ..distro.programs import Call
@@ -28,10 +28,12 @@ PROGRAMS: dict[str, Callable[[Call], int]] = {
     "kubectl": kubectl.kubectl,
     "ldconfig": system.ldconfig,
     "minikube": minikube.minikube,
+    "nvidia-ctk": nvidia_ctk.nvidia_ctk,
     "nvidia-smi": nvidia_smi.nvidia_smi,
     "runuser": system.runuser,
     "su": system.su,
     "sudo": system.sudo,
+    "systemctl": systemd.systemctl,
     "uname": system.uname,
     "useradd": users.useradd,
     "userdel": users.userdel,

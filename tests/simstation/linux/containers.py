@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..distro import wsl_files
-from . import desktop, engine, nvidia_smi
+from . import desktop, engine, nvidia_smi, own_engine
 
 if TYPE_CHECKING:
     from ..distro.programs import Call
@@ -132,6 +132,8 @@ def prepare(call: Call, request: Request) -> tuple[int, str] | None:
         return 125, f"Error response from daemon: unknown or invalid runtime name: {request.options['--runtime']}"
     device = request.options.get("--device", "")
     if device.startswith("nvidia.com/gpu="):
+        if own_engine.distro_of(call.station.state):
+            call.unknown(f"run --device {device}")
         return 125, f"Error response from daemon: CDI device injection failed: unresolvable CDI devices {device}"  # docker/desktop-feedback#501
     return gpu_trouble(call, request) if "--gpus" in request.options else None
 
@@ -161,6 +163,10 @@ def gpu_trouble(call: Call, request: Request | None = None) -> tuple[int, str] |
         knob = state["docker"].get("gpu", "ok")
         gpus = nvidia_smi.usable_gpus(state)
         visible = wsl_files.gpu_visible(state)
+        # Whether NVIDIA's hook was there when the engine was started: facts/testbeds.md section 3.
+        own = own_engine.distro_of(state)
+        if own and not own_engine.service(state).get("hook"):
+            knob = "no_hook"
     if knob == "hang":
         call.pause(HANG_SECONDS)
     if knob in GPU_TROUBLE:

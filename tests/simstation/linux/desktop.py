@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Docker Desktop as seen from a distro: is its engine up, is this distro integrated, what is the engine like.
 
-The document's section `docker.desktop` belongs to the Windows side; `docker.engine` (containers, images, volumes) belongs here.
+The document's section `docker.desktop` belongs to the Windows side; `docker.engine` (containers, images, volumes) belongs here. Where a distro has an
+engine of its own, that section is that engine's (see `own_engine`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from ..distro import shim
 from ..station import Station, timestamp
+from . import own_engine
 
 SETTINGS = "settings-store.json"
 # samples/windows/docker_version_desktop_4.91.0.txt
@@ -27,6 +29,13 @@ CLI_TOOLS = "/mnt/wsl/docker-desktop/cli-tools/usr/bin"
 
 
 def engine_running(state: dict[str, Any]) -> bool:
+    """Whether the engine that serves the distro is up."""
+    if own_engine.distro_of(state):
+        return bool(own_engine.service(state)["active"])
+    return desktop_running(state)
+
+
+def desktop_running(state: dict[str, Any]) -> bool:
     desktop = state["docker"]["desktop"]
     return bool(desktop and desktop.get("running") and not desktop.get("starting"))
 
@@ -44,7 +53,7 @@ def settings(state: dict[str, Any]) -> dict[str, Any]:
 
 def integrated(state: dict[str, Any], distro: str) -> bool:
     """Whether `docker` of this distro reaches the engine (facts/docker-desktop.md: both keys count, the default of the second is true)."""
-    if not engine_running(state):
+    if not desktop_running(state):
         return False
     lowered = {key.lower(): value for key, value in settings(state).items()}
     if not lowered.get("wslengineenabled", True):
@@ -57,6 +66,8 @@ def integrated(state: dict[str, Any], distro: str) -> bool:
 
 def put_integration(station: Station, distro: str, base: Path) -> None:
     """The programs that the integration puts into a distro, and takes away."""
+    if own_engine.distro_of(station.state) == distro:
+        return
     wanted = integrated(station.state, distro)
     for name in INTEGRATED_PROGRAMS:
         link, file = base / "usr" / "bin" / name, cli_tools(base) / name
@@ -113,11 +124,14 @@ def new_engine(state: dict[str, Any]) -> dict[str, Any]:
         "images": {},
         "volumes": {},
         "session": None,
+        **own_engine.new_engine(state),
     }
 
 
 def session(state: dict[str, Any]) -> str | None:
     """One run of the engine; None while there is none."""
+    if own_engine.distro_of(state):
+        return own_engine.session(state)
     vm = state["wsl"]["vm"] or {}
     return f"{vm.get('started')}/{state['docker']['desktop'].get('started')}" if engine_running(state) else None
 

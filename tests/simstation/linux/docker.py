@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import containers, desktop, docker_archives, engine, gotemplate
+from . import containers, desktop, docker_archives, engine, gotemplate, own_engine
 
 if TYPE_CHECKING:
     from ..distro.programs import Call
@@ -36,8 +36,11 @@ class Unreachable(Exception):
 
 
 def docker(call: Call) -> int:
-    """The CLI itself where the integration is on; Docker Desktop's stub where it is not."""
-    if call.argv[0].startswith("/mnt/c/") or not desktop.integrated(call.station.state, call.distro):
+    """The CLI itself where the distro has an engine or the integration is on; Docker Desktop's stub where neither is."""
+    own, integrated = own_engine.distro_of(call.station.state) == call.distro, desktop.integrated(call.station.state, call.distro)
+    if own and integrated:
+        call.unknown("Docker Desktop's integration in a distro that has an engine of its own")
+    if call.argv[0].startswith("/mnt/c/") or not (own or integrated):
         call.out(STUB)
         return 1
     words = list(call.argv[1:])
@@ -45,7 +48,8 @@ def docker(call: Call) -> int:
     while words and words[0].startswith("-"):
         option = words.pop(0)
         if option in ("-v", "--version"):
-            call.out(f"Docker version {desktop.ENGINE_VERSION}, build {engine.CLIENT_COMMIT}\n")
+            client = engine.client(call.station)
+            call.out(f"Docker version {client['Version']}, build {client['GitCommit']}\n")
             return 0
         if option in ("-H", "--host"):
             host = words.pop(0)
@@ -77,7 +81,7 @@ def _command(call: Call, words: list[str], host: str) -> int:
 
 
 def _run_command(call: Call, body: Callable[[Call, list[str], str | None], int], words: list[str], host: str) -> int:
-    trouble = _trouble(host)
+    trouble = why_silent(call, host, next((name for name, known in COMMANDS.items() if known is body), ""))
     try:
         return body(call, words, trouble)
     except Unreachable as refusal:
@@ -91,10 +95,11 @@ def _run_command(call: Call, body: Callable[[Call, list[str], str | None], int],
         call.unknown(f"--format {error}")
 
 
-def _trouble(host: str) -> str | None:
+def why_silent(call: Call, host: str, verb: str = "") -> str | None:
     """Why this host does not answer, in the CLI's words; None when it does."""
     if host == DEFAULT_HOST:
-        return None
+        own = own_engine.distro_of(call.station.state) == call.distro
+        return own_engine.trouble(call.station, call.base, call.uid, host, verb) if own else None
     return f"Cannot connect to the Docker daemon at {host}. Is the docker daemon running?"
 
 
@@ -128,7 +133,7 @@ def split_options(call: Call, words: list[str], valued: str, flags: str) -> tupl
 def version(call: Call, words: list[str], trouble: str | None) -> int:
     options, _rest = split_options(call, words, "-f --format", "")
     form = options.get("--format", options.get("-f"))
-    data: dict[str, Any] = {"Client": engine.client(), "Server": None if trouble else engine.server(call.station)}
+    data: dict[str, Any] = {"Client": engine.client(call.station), "Server": None if trouble else engine.server(call.station)}
     if form == "json" or form == "{{json .}}":
         call.out(gotemplate.compact(data) + "\n")
     elif form:
@@ -147,7 +152,7 @@ def version(call: Call, words: list[str], trouble: str | None) -> int:
 def info(call: Call, words: list[str], trouble: str | None) -> int:
     options, _rest = split_options(call, words, "-f --format", "")
     form = options.get("--format", options.get("-f"))
-    data = engine.empty_info() if trouble else engine.info(call.station)
+    data = engine.empty_info(call.station) if trouble else engine.info(call.station)
     if form in ("json", "{{json .}}"):
         call.out(gotemplate.compact(data) + "\n")
     elif form:
@@ -255,7 +260,8 @@ def run(call: Call, words: list[str], trouble: str | None) -> int:
     if isinstance(request, str):
         call.err(f"{request}\n\nUsage:  docker run [OPTIONS] IMAGE [COMMAND] [ARG...]\n{RUN_HELP}")
         return 125
-    problem = (125, trouble) if trouble else containers.prepare(call, request)
+    # recordings/docker/permission_denied.json
+    problem = (126 if trouble.startswith(own_engine.DENIED) else 125, trouble) if trouble else containers.prepare(call, request)
     if problem:
         code, text = problem
         call.err(f"docker: {text}\n{RUN_HELP}")

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The package database of a distro: the document's `packages`, /var/lib/dpkg/status, and the programs dpkg, dpkg-query, apt-get over it.
 
-SIMULATED: a package is a name and a version; nothing is unpacked. The versions are those of Ubuntu 24.04 as released.
+SIMULATED: a package is a name and a version; nothing is unpacked, but for the imitated programs. The versions are those of Ubuntu 24.04 as released.
 """
 
 from __future__ import annotations
@@ -11,8 +11,12 @@ from __future__ import annotations
 import fnmatch
 import getopt
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ..distro import shim
+from . import apt_sources, own_engine, systemd
 
 if TYPE_CHECKING:
     from ..distro.programs import Call
@@ -42,6 +46,8 @@ PREINSTALLED = {
 AVAILABLE: dict[str, tuple[str, tuple[str, ...]]] = {
     "acl": ("2.3.2-1build1", ()),
     "conntrack": ("1:1.4.8-1ubuntu1", ()),
+    "containerd": ("1.7.12-0ubuntu4", ("runc",)),
+    "docker.io": ("24.0.7-0ubuntu4", ("containerd",)),
     "jq": ("1.7.1-3build1", ()),
     "pciutils": ("1:3.10.0-2build1", ()),
     "python3-apt": ("2.7.7build2", ()),
@@ -53,9 +59,17 @@ AVAILABLE: dict[str, tuple[str, tuple[str, ...]]] = {
     "python3-wheel": ("0.42.0-2", ()),
     "python3-yaml": ("6.0.1-2build2", ()),
     "python3.12-venv": ("3.12.3-1", ("python3-pip-whl", "python3-setuptools-whl")),
+    "runc": ("1.1.12-0ubuntu3", ()),
     "unzip": ("6.0-28ubuntu4", ()),
 }
 PREPARED = ("python3-venv",)
+# The imitated programs that a package brings, and where below /usr.
+PROGRAMS = {
+    "docker.io": {"docker": "bin", "dockerd": "sbin"},
+    "docker-ce": {"dockerd": "bin"},
+    "docker-ce-cli": {"docker": "bin"},
+    "nvidia-container-toolkit-base": {"nvidia-ctk": "bin"},
+}
 # Packages whose files the station knows: with the last of them the stray driver is gone.
 DRIVER_PATTERNS = ("nvidia-driver-*", "libnvidia-compute-*", "nvidia-utils-*", "cuda-drivers*", "libcuda1", "nvidia-dkms-*")
 QUERY_USAGE = 2
@@ -68,17 +82,32 @@ def preinstalled(prepared: bool) -> dict[str, str]:
     return packages
 
 
-def with_dependencies(name: str) -> dict[str, str]:
-    version, dependencies = AVAILABLE[name]
+def with_dependencies(name: str, more: apt_sources.Packages | None = None) -> dict[str, str]:
+    version, dependencies = {**AVAILABLE, **(more or {})}[name]
     found = {name: version}
     for dependency in dependencies:
-        found.update(with_dependencies(dependency))
+        found.update(with_dependencies(dependency, more))
     return found
 
 
 def write_status(entry: dict[str, Any], base: Path) -> None:
     file = base / "var" / "lib" / "dpkg" / "status"
     file.write_text("".join(stanza(name, version) for name, version in sorted(entry["packages"].items())))
+
+
+def put_programs(entry: dict[str, Any], base: Path) -> None:
+    """The programs of packages are there, and those of packages that have gone are not."""
+    from ..distro import tree
+
+    for package, programs in PROGRAMS.items():
+        for program, directory in programs.items():
+            file = base / tree.USR_LAYER / directory / program
+            if package in entry["packages"]:
+                file.unlink(missing_ok=True)
+                shim.put(file, program)
+            elif program not in ("docker", "dockerd") and shim.is_shim(file):
+                file.unlink()
+                tree.hide(file)
 
 
 def stanza(name: str, version: str) -> str:
@@ -97,16 +126,24 @@ def _installed(call: Call) -> dict[str, str]:
 def _change(call: Call, add: dict[str, str], remove: list[str]) -> None:
     from ..distro import tree, wsl_files
 
+    if own_engine.RELEASES.keys() & set(remove):
+        call.unknown("the removal of a Docker engine")
+    engine_is_new = own_engine.RELEASES.keys() & (add.keys() - _installed(call).keys())
     with call.station.changed() as state:
         entry = state["wsl"]["distros"][call.distro]
         entry["packages"].update(add)
         for name in remove:
             entry["packages"].pop(name, None)
         write_status(entry, call.base)
+        put_programs(entry, call.base)
         if entry.get("conflict_libraries") and not any(fnmatch.fnmatch(name, pattern) for name in entry["packages"] for pattern in DRIVER_PATTERNS):
             entry["conflict_libraries"] = False
             wsl_files.put_conflicting_libraries(False, call.base / tree.USR_LAYER)
             tree.hide(call.base / tree.USR_LAYER / "bin" / "nvidia-smi")
+    if engine_is_new:
+        own_engine.set_up(call.station, call.distro, call.base)
+        if systemd.runs(call.base):
+            own_engine.start(call.station, call.base)
 
 
 # --- dpkg-query and dpkg
@@ -274,19 +311,24 @@ def _update(call: Call) -> int:
     call.pause(3)
     for number, pocket in enumerate(("noble", "noble-updates", "noble-backports", "noble-security"), 1):
         call.out(f"Hit:{number} http://archive.ubuntu.com/ubuntu {pocket} InRelease\n")
-    call.out("Reading package lists...\n")
-    return 0
+    code = apt_sources.update(call)
+    call.out("Reading package lists...\n" if code == 0 else "")
+    return code
 
 
 def _install(call: Call, names: list[str], simulate: bool) -> int:
-    installed = _installed(call)
+    installed, more = _installed(call), apt_sources.offered(call.base)
     wanted: dict[str, str] = {}
     call.out("Reading package lists...\nBuilding dependency tree...\nReading state information...\n")
-    for name in (name.split("=")[0] for name in names):
-        if name in installed:
+    for name, _equals, version in (name.partition("=") for name in names):
+        offers = {**AVAILABLE, **more}
+        if version and name in offers and offers[name][0] != version:
+            call.err(f"E: Version '{version}' for '{name}' was not found\n")
+            return 100
+        if name in installed and installed[name] in ("", offers.get(name, (installed[name],))[0]):
             call.out(f"{name} is already the newest version ({installed[name]}).\n")
-        elif name in AVAILABLE:
-            wanted.update({package: version for package, version in with_dependencies(name).items() if package not in installed})
+        elif name in offers:
+            wanted.update({package: found for package, found in with_dependencies(name, more).items() if package not in installed}, **{name: offers[name][0]})
         elif name in PREINSTALLED:
             wanted[name] = PREINSTALLED[name]
         else:
@@ -294,7 +336,8 @@ def _install(call: Call, names: list[str], simulate: bool) -> int:
             call.station.record_error("apt-get install in a distro", f"no package {name} in the simulated archive")
             call.err(f"E: Unable to locate package {name}\n")
             return 100
-    return _summary(call, sorted(wanted), [], [(name, wanted[name]) for name in sorted(wanted)], simulate)
+    new = sorted(wanted.keys() - installed.keys())
+    return _summary(call, new, [], [(name, wanted[name]) for name in sorted(wanted)], simulate, upgraded=sorted(wanted.keys() & installed.keys()))
 
 
 def _remove(call: Call, names: list[str], action: str, simulate: bool) -> int:
@@ -312,15 +355,17 @@ def _remove(call: Call, names: list[str], action: str, simulate: bool) -> int:
     return _summary(call, [], sorted(set(gone)), [], simulate, star="*" if action == "purge" else "")
 
 
-def _summary(call: Call, new: list[str], gone: list[str], add: list[tuple[str, str]], simulate: bool, star: str = "") -> int:
+def _summary(call: Call, new: list[str], gone: list[str], add: list[tuple[str, str]], simulate: bool, star: str = "", upgraded: Sequence[str] = ()) -> int:
+    if upgraded:
+        call.out("The following packages will be upgraded:\n  " + " ".join(upgraded) + "\n")
     if new:
         call.out("The following NEW packages will be installed:\n  " + " ".join(new) + "\n")
     if gone:
         call.out("The following packages will be REMOVED:\n  " + " ".join(name + star for name in gone) + "\n")
-    call.out(f"0 upgraded, {len(new)} newly installed, {len(gone)} to remove and 0 not upgraded.\n")
-    if simulate or not (new or gone):
+    call.out(f"{len(upgraded)} upgraded, {len(new)} newly installed, {len(gone)} to remove and 0 not upgraded.\n")
+    if simulate or not (add or gone):
         return 0
-    call.pause(2 + len(new))
+    call.pause(2 + len(add))
     for name, version in add:
         call.out(f"Setting up {name} ({version}) ...\n")
     for name in gone:

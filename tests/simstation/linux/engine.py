@@ -1,7 +1,7 @@
 # Copyright (c) 2026 gpudev.workstation contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How Docker Desktop's engine describes itself, its images and its containers: the JSON of `docker version`, `info`, `inspect`, `ps`.
+"""How the engine describes itself, its images and its containers: the JSON of `docker version`, `info`, `inspect`, `ps`.
 
 Shapes: recordings/docker/{version_json,info_json,inspect_gpus_all,image_ls}.json and recordings/minikube/docker_{inspect,ps}_node.json; values of
 Docker Desktop: samples/windows/docker_info_desktop_wsl2_29.6.2.txt and docker_version_desktop_4.91.0.txt.
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..station import Station, moment
-from . import desktop
+from . import desktop, own_engine
 
 CLIENT_COMMIT = "88096ef"
 SERVER_COMMIT = "3ce5872"
@@ -41,14 +41,18 @@ REGISTRY: dict[str, tuple[str, ...]] = {
 }
 
 
-def client() -> dict[str, Any]:
+def client(station: Station) -> dict[str, Any]:
+    own = own_engine.release(station.state) or own_engine.Release(desktop.ENGINE_VERSION, API_VERSION, CLIENT_COMMIT)
     return {
-        "Version": desktop.ENGINE_VERSION, "ApiVersion": API_VERSION, "DefaultAPIVersion": API_VERSION, "GitCommit": CLIENT_COMMIT, "GoVersion": GO_VERSION,
+        "Version": own.version, "ApiVersion": own.api, "DefaultAPIVersion": own.api, "GitCommit": own.commit, "GoVersion": GO_VERSION,
         "Os": "linux", "Arch": "amd64", "BuildTime": "Thu Sep  3 21:53:38 2026", "Context": "default",
     }  # fmt: skip
 
 
 def platform_name(station: Station) -> str:
+    own = own_engine.release(station.state)
+    if own is not None:
+        return own.platform
     product = str(station.state["docker"]["desktop"]["version"])
     return f"Docker Desktop {product} ({BUILDS.get(product, '000000')})"
 
@@ -57,14 +61,15 @@ def server(station: Station) -> dict[str, Any]:
     from ..distro.processes import KERNEL
 
     number = desktop.engine(station)["version"]
+    own = own_engine.release(station.state) or own_engine.Release(number, API_VERSION, SERVER_COMMIT)
     details = {
-        "ApiVersion": API_VERSION, "Arch": "amd64", "BuildTime": "Thu Sep  3 21:51:20 2026", "Experimental": "false", "GitCommit": SERVER_COMMIT,
+        "ApiVersion": own.api, "Arch": "amd64", "BuildTime": "Thu Sep  3 21:51:20 2026", "Experimental": "false", "GitCommit": own.commit,
         "GoVersion": GO_VERSION, "KernelVersion": KERNEL, "MinAPIVersion": "1.40", "Os": "linux",
     }  # fmt: skip
     components = [{"Name": "Engine", "Version": number, "Details": details}, {"Name": "containerd", "Version": CONTAINERD, "Details": {"GitCommit": ""}}]
     return {
-        "Platform": {"Name": platform_name(station)}, "Components": components, "Version": number, "ApiVersion": API_VERSION, "MinAPIVersion": "1.40",
-        "GitCommit": SERVER_COMMIT, "GoVersion": GO_VERSION, "Os": "linux", "Arch": "amd64", "KernelVersion": KERNEL,
+        "Platform": {"Name": platform_name(station)}, "Components": components, "Version": number, "ApiVersion": own.api, "MinAPIVersion": "1.40",
+        "GitCommit": own.commit, "GoVersion": GO_VERSION, "Os": "linux", "Arch": "amd64", "KernelVersion": KERNEL,
         "BuildTime": "2026-09-03T21:51:20.000000000+00:00",
     }  # fmt: skip
 
@@ -85,31 +90,31 @@ def version_text(data: dict[str, Any]) -> str:
     if other:
         details = other["Components"][0]["Details"]
         lines += ["", f"Server: {other['Platform']['Name']}", " Engine:", f"  Version:          {other['Version']}"]
-        lines += [f"  API version:      {API_VERSION} (minimum version 1.40)", f"  Go version:       {GO_VERSION}", f"  Git commit:       {SERVER_COMMIT}"]
+        lines += [f"  API version:      {other['ApiVersion']} (minimum version 1.40)", f"  Go version:       {GO_VERSION}"]
+        lines += [f"  Git commit:       {other['GitCommit']}"]
         lines += [f"  Built:            {details['BuildTime']}", "  OS/Arch:          linux/amd64", "  Experimental:     false"]
         lines += [" containerd:", f"  Version:          {CONTAINERD}"]
     return "\n".join(lines) + "\n"
 
 
-def _info_base(name: str) -> dict[str, Any]:
+def _info_base(station: Station, name: str) -> dict[str, Any]:
     """A recorded `docker info --format json` as the frame for the values of the station."""
     recorded = json.loads((RECORDINGS / "docker" / name).read_text())
     entry = recorded if isinstance(recorded, dict) else next(item for item in recorded if item["argv"][:2] == ["docker", "info"])
     data: dict[str, Any] = json.loads(entry["stdout"])
-    data["ClientInfo"].update(
-        Version=desktop.ENGINE_VERSION, DefaultAPIVersion=API_VERSION, GitCommit=CLIENT_COMMIT, GoVersion=GO_VERSION, BuildTime=client()["BuildTime"]
-    )
+    mine = client(station)
+    data["ClientInfo"].update({key: mine[key] for key in ("Version", "DefaultAPIVersion", "GitCommit", "GoVersion", "BuildTime")})
     return data
 
 
-def empty_info() -> dict[str, Any]:
-    return _info_base("daemon_not_running.json")
+def empty_info(station: Station) -> dict[str, Any]:
+    return _info_base(station, "daemon_not_running.json")
 
 
 def info(station: Station) -> dict[str, Any]:
     from ..distro.processes import KERNEL
 
-    data, held = _info_base("gpu_engine_info_json.json"), desktop.engine(station)
+    data, held = _info_base(station, "gpu_engine_info_json.json"), desktop.engine(station)
     states = [item["state"] for item in held["containers"].values()]
     data.update(
         ID="00000000-0000-4000-8000-000000000000", Containers=len(states), ContainersRunning=states.count("running"), ContainersStopped=states.count("exited"),
@@ -123,14 +128,16 @@ def info(station: Station) -> dict[str, Any]:
         RuncCommit={"ID": ""},
         SecurityOptions=["name=seccomp,profile=builtin", "name=cgroupns"],
     )  # fmt: skip
+    if own_engine.release(station.state):
+        data.update(own_engine.info(station.state))
     return data
 
 
 def info_text(data: dict[str, Any]) -> str:
     if not data["ServerVersion"]:
-        return f"Client:\n Version:    {desktop.ENGINE_VERSION}\n Context:    default\n Debug Mode: false\n\nServer:\n"
+        return f"Client:\n Version:    {data['ClientInfo']['Version']}\n Context:    default\n Debug Mode: false\n\nServer:\n"
     return (
-        f"Client:\n Version:    {desktop.ENGINE_VERSION}\n Context:    default\n Debug Mode: false\n\nServer:\n Containers: {data['Containers']}\n"
+        f"Client:\n Version:    {data['ClientInfo']['Version']}\n Context:    default\n Debug Mode: false\n\nServer:\n Containers: {data['Containers']}\n"
         f"  Running: {data['ContainersRunning']}\n  Paused: 0\n  Stopped: {data['ContainersStopped']}\n Images: {data['Images']}\n Server Version: "
         f"{data['ServerVersion']}\n"
         f" Storage Driver: {data['Driver']}\n Cgroup Driver: {data['CgroupDriver']}\n Cgroup Version: {data['CgroupVersion']}\n Runtimes: "

@@ -9,7 +9,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from . import desktop, docker, minikube_node
+from . import desktop, docker, minikube_node, own_engine
 from .minikube_files import Corrupt, Home, Kubeconfig
 from .minikube_flags import Flags
 from .minikube_output import Exit, Output
@@ -46,10 +46,9 @@ def load(out: Output, home: Home, name: str) -> dict[str, Any]:
 
 def engine_trouble(call: Call) -> str | None:
     """Why docker does not answer here: the text on its stderr, empty for the stub, which writes to stdout."""
-    if not desktop.integrated(call.station.state, call.distro):
+    if not (own_engine.distro_of(call.station.state) == call.distro or desktop.integrated(call.station.state, call.distro)):
         return ""
-    host = call.env.get("DOCKER_HOST", docker.DEFAULT_HOST)
-    return None if host == docker.DEFAULT_HOST else f"Cannot connect to the Docker daemon at {host}. Is the docker daemon running?"
+    return docker.why_silent(call, call.env.get("DOCKER_HOST", docker.DEFAULT_HOST))
 
 
 def glog(call: Call, text: str) -> None:

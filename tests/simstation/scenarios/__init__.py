@@ -17,6 +17,7 @@ from .windows import (
     drifted,
     driver_to_install,
     driver_too_old,
+    engine_in_distro,
     factory_fresh,
     linux_driver_in_distro,
     nobody_logged_on,
@@ -29,6 +30,7 @@ State = dict[str, Any]
 SCENARIOS: dict[str, Callable[[State], None]] = {
     "factory_fresh": factory_fresh,
     "healthy": unchanged,
+    "engine_in_distro": engine_in_distro,
     "drifted": drifted,
     "driver_too_old": driver_too_old,
     "driver_to_install": driver_to_install,

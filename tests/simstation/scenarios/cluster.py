@@ -54,7 +54,7 @@ class Paper:
 
 def cluster(state: State, name: str) -> None:
     """Called after `docker`. Controllers take a while to come to rest, and every station of a scenario has the same cluster: it is made once."""
-    if name == "factory_fresh":
+    if name in ("factory_fresh", "engine_in_distro"):
         return
     if name not in _at_rest:
         _at_rest[name] = json.dumps(_section(state, name))

@@ -34,6 +34,8 @@ def docker(state: State, name: str) -> None:
     if distro is None:
         return
     distro["packages"] = {**dpkg.preinstalled(prepared=True), **distro.get("packages", {})}
+    if name == "engine_in_distro":
+        return
     if name == "linux_driver_in_distro":
         distro["packages"][DRIVER_PACKAGE] = DRIVER_VERSION
     since = state["windows"]["boot_time"]

@@ -10,10 +10,13 @@ import datetime
 import json
 from typing import Any
 
+from ..linux.apt_sources import SIMULATED_KEY
 from ..station import moment, timestamp
 from .base import DISTRIBUTION, DOCKER_SETTINGS, DOCKER_SETTINGS_PATH, WSLCONFIG, WSLCONFIG_PATH
 
 State = dict[str, Any]
+
+TOOLKIT_KEY = "C:\\Installers\\nvidia-container-toolkit.gpgkey"
 
 
 def unchanged(state: State) -> None:
@@ -39,6 +42,15 @@ def drifted(state: State) -> None:
     settings = {**DOCKER_SETTINGS, "EnableIntegrationWithDefaultWslDistro": False, "IntegratedWslDistros": []}
     replace_file(state, DOCKER_SETTINGS_PATH, json.dumps(settings, indent=2).encode(), timestamp(vm_started))
     state["docker"]["desktop"]["settings"] = settings
+
+
+def engine_in_distro(state: State) -> None:
+    """No Docker Desktop: an engine inside the distro is declared, and is not there yet. The key of NVIDIA's packages lies on the disk."""
+    state["docker"] = {"desktop": None, "engine": None, "gpu": "ok"}
+    del state["wsl"]["distros"]["docker-desktop"]
+    written = state["windows"]["files"].pop(DOCKER_SETTINGS_PATH)["written"]
+    replace_file(state, TOOLKIT_KEY, SIMULATED_KEY.encode(), written)
+    state["declared"] = {"workstation_docker": "engine", "docker_engine_toolkit_key_url": "file:///mnt/c/Installers/nvidia-container-toolkit.gpgkey"}
 
 
 def driver_too_old(state: State) -> None:

@@ -133,6 +133,7 @@ def _new_vm(station: Station, user: str) -> State:
 def stop_vm(station: Station) -> None:
     """Everything in the VM is gone: distros, and Docker Desktop's engine with them."""
     from .. import distro as distros
+    from ..linux import own_engine
     from . import docker_desktop
 
     with station.changed() as state:
@@ -141,6 +142,7 @@ def stop_vm(station: Station) -> None:
             distro["state"] = "Stopped"
     distros.terminate_all(station)
     docker_desktop.engine_lost(station)
+    own_engine.lost(station)
 
 
 # --- questions ---------------------------------------------------------------------------------------------------------------
@@ -373,6 +375,7 @@ def _unregister(station: Station, user: str, words: list[str]) -> str:
 
 def _terminate(station: Station, user: str, words: list[str]) -> str:
     from .. import distro as distros
+    from ..linux import own_engine
     from . import docker_desktop
 
     name = _find(station, user, _only(station, "--terminate", words))
@@ -383,6 +386,7 @@ def _terminate(station: Station, user: str, words: list[str]) -> str:
         docker_desktop.engine_lost(station)
     else:
         distros.terminate(station, name)
+        own_engine.lost(station, name)
     return _say(station, "ERROR_SUCCESS")
 
 

@@ -81,7 +81,7 @@ class TestScenarios:
     def test_all_of_the_issue_are_there(self) -> None:
         assert set(SCENARIOS) == {
             "factory_fresh", "healthy", "drifted", "driver_too_old", "driver_to_install", "linux_driver_in_distro", "addon_never_applied", "nvml_not_supported",
-            "node_not_ready", "node_container_gone", "apiserver_slow", "docker_stopped", "nobody_logged_on", "other_windows_user",
+            "engine_in_distro", "node_not_ready", "node_container_gone", "apiserver_slow", "docker_stopped", "nobody_logged_on", "other_windows_user",
         }  # fmt: skip
 
     def test_factory_fresh_has_a_driver_and_installers_only(self, make_station: MakeStation) -> None:
