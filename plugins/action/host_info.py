@@ -30,6 +30,7 @@ class ActionModule(WindowsAction):
         "min_driver_version": {"type": "str"},
         "min_wsl_version": {"type": "str", "default": _wsl.MINIMUM},
         "min_docker_desktop_version": {"type": "str", "default": _docker_desktop.MINIMUM},
+        "docker": {"type": "str", "default": "desktop", "choices": ["desktop", "engine"]},
         "logon_timeout": {"type": "int", "default": 0},
     }
     READ_ONLY = True
@@ -63,13 +64,13 @@ class ActionModule(WindowsAction):
         windows, driver, wsl = _windows.windows(seen), _windows_driver.nvidia_driver(seen), _wsl.wsl(seen)
         desktop = _docker_desktop.docker_desktop(seen)
         release = _docker_desktop.release_findings(desktop, arguments["min_docker_desktop_version"], driver.driver_version)
-        silent = _docker_desktop.silent_layer(desktop, user.wanted, bool(user.logged_on))
+        docker = _docker_layer(desktop, user, wsl, arguments)
         host = Host(windows.memory_mib, windows.logical_processors, windows.build, wsl.version, windows.policies)
         layers = [
             _windows.windows_layer(windows, user, arguments["min_build"]),
             _windows_driver.nvidia_driver_layer(driver, windows.is_windows_11, arguments["min_driver_version"]),
             _with_wslconfig(_wsl.wsl_layer(wsl, arguments["distribution"], user.connected, arguments["min_wsl_version"]), seen["wslconfig"], host),
-            *([silent] if silent else []),
+            *([docker] if docker else []),
         ]
         facts = {
             "windows": windows.as_dict(),
@@ -83,6 +84,16 @@ class ActionModule(WindowsAction):
         }
         told = result(layers, changed=False, check_mode=self.check_mode, read_only=True, workstation=facts)
         return {**told, "ansible_facts": {"workstation_user": user.wanted}}
+
+
+def _docker_layer(desktop: _docker_desktop.DockerDesktop, user: _windows_user.WindowsUser, wsl: _wsl.Wsl, arguments: Arguments) -> Layer | None:
+    """What keeps the declared engine from serving the distribution, as far as that is to be seen from Windows."""
+    if arguments["docker"] == "desktop":
+        return _docker_desktop.silent_layer(desktop, user.wanted, bool(user.logged_on))
+    distribution = arguments["distribution"]
+    # A distribution that is still to be made becomes the default one.
+    becomes_default = wsl.named(distribution) is None or (wsl.default is not None and wsl.default.name == distribution)
+    return _docker_desktop.second_engine_layer(desktop, distribution, becomes_default)
 
 
 def _controller(computer_name: str, vm_started: str) -> dict[str, t.Any]:

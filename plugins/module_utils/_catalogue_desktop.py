@@ -171,4 +171,13 @@ ENTRIES: t.Tuple[Entry, ...] = (
         "the cluster's start waits for it only so long (minikube_start_at_logon_wait).",
         reference="https://docs.docker.com/desktop/settings-and-maintenance/settings/#general",
     ),
+    Entry(
+        code="DESKTOP-022",
+        layer="docker",
+        cause="workstation_docker is engine, but Docker Desktop's WSL integration is on for {distribution}: it puts its own docker program and socket in the "
+        "place of those of the engine in the distribution.",
+        remedy="In Docker Desktop, Settings, Resources, WSL integration, switch off {distribution} and the integration with the default distribution; or "
+        "uninstall Docker Desktop; or set workstation_docker: desktop, and remove the engine from the distribution.",
+        reference="https://docs.docker.com/desktop/features/wsl/",
+    ),
 )

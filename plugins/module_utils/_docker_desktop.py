@@ -38,6 +38,7 @@ PROGRAM = "Docker Desktop.exe"
 SECONDS_FOR_ENGINE = 15
 
 INTEGRATED = "IntegratedWslDistros"
+WITH_DEFAULT = "EnableIntegrationWithDefaultWslDistro"
 # What the chain requires; a key that is missing has this value already, because the file holds only what differs from the defaults.
 REQUIRED: t.Mapping[str, t.Any] = {"WslEngineEnabled": True, "UseWindowsContainers": False}
 
@@ -106,6 +107,14 @@ class DockerDesktop:
         differing = [key for key, value in REQUIRED.items() if by_key.get(key.casefold(), value) != value]
         return f"settings: {', '.join(f'{key} is {by_key[key.casefold()]}' for key in differing)}" if self.running and differing else ""
 
+    def integrates(self, distribution: str, is_default: bool) -> bool:
+        """Whether it puts its own docker into this distribution when it runs; what the file does not say has its default value."""
+        by_key = {key.casefold(): value for key, value in self.settings.values.items()}
+        if not by_key.get("wslengineenabled", True):
+            return False
+        listed = {str(name).casefold() for name in by_key.get(INTEGRATED.casefold()) or []}
+        return distribution.casefold() in listed or (is_default and bool(by_key.get(WITH_DEFAULT.casefold(), True)))
+
     @property
     def program(self) -> str:
         return f"{self.folder}\\{PROGRAM}"
@@ -167,6 +176,14 @@ def _engine(told: Native) -> t.Dict[str, t.Any]:
     platform = server.get("Platform")
     name = platform.get("Name") if isinstance(platform, dict) else ""
     return {"version": server.get("Version", ""), "os": server.get("Os", ""), "platform": name or "", "kernel": server.get("KernelVersion", "")}
+
+
+def second_engine_layer(found: DockerDesktop, distribution: str, is_default: bool) -> t.Optional[Layer]:
+    """Where the distribution has an engine of its own, Docker Desktop must keep out of it."""
+    if not found.installed or not found.integrates(distribution, is_default):
+        return None
+    finding = CATALOGUE["DESKTOP-022"].finding(f"settings: {found.settings.path}", distribution=distribution)
+    return Layer("docker", BROKEN, f"Docker Desktop's WSL integration is on for {distribution}, which has an engine of its own", found.as_dict(), [finding])
 
 
 def settings_file(answer: Answer, path: str) -> SettingsFile:

@@ -56,6 +56,16 @@ options:
       - The oldest Docker Desktop that is accepted; below it RV(workstation.docker_desktop) has a finding that says why for the driver at hand.
     type: str
     default: 4.31.1
+  docker:
+    description:
+      - Which engine serves the distribution, V(desktop) for Docker Desktop, V(engine) for one inside the distribution.
+      - With V(desktop) a Docker Desktop that does not run is a finding. With V(engine) one whose WSL integration is on for O(distribution) is, because both
+        would want the same program and socket.
+    type: str
+    choices:
+      - desktop
+      - engine
+    default: desktop
   logon_timeout:
     description:
       - Seconds to wait until somebody is logged on, for use after a restart. What is seen then is reported, with or without a logon.

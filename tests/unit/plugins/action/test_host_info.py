@@ -155,6 +155,22 @@ def test_docker_desktop_below_the_gate_says_why() -> None:
     assert "591.59 (555 or later) needs Docker Desktop 4.31.0" in finding["cause"]
 
 
+@pytest.mark.parametrize(
+    ("running", "integrated", "found"),
+    [(False, ["Ubuntu-24.04"], ("broken", ["DESKTOP-022"])), (True, ["Ubuntu-24.04"], ("broken", ["DESKTOP-022"])), (False, [], None)],
+)
+def test_with_an_engine_in_the_distribution_docker_desktop_must_keep_out_of_it(running: bool, integrated: list[str], found: object) -> None:
+    windows = healthy()
+    windows.install_docker(running=running, settings={"IntegratedWslDistros": integrated, "EnableIntegrationWithDefaultWslDistro": False})
+    assert layers(windows, docker="engine").get("docker") == found
+
+
+def test_with_docker_desktop_as_the_engine_one_that_does_not_run_is_a_finding() -> None:
+    windows = healthy()
+    windows.install_docker(running=False)
+    assert layers(windows)["docker"] == ("broken", ["DESKTOP-016"])
+
+
 def test_restricted_language_is_a_policy_not_a_crash() -> None:
     connection = FakeConnection(healthy(), raw=(0, b"<<gpudev!ConstrainedLanguage>>\r\n", b""))
     answer = run_action(ActionModule, connection, UBUNTU)

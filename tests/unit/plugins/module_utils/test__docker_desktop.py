@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._docker_desktop
     merged,
     release_findings,
     rendered,
+    second_engine_layer,
     settings_file,
 )
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer
@@ -93,6 +95,24 @@ def desktop(version: str) -> DockerDesktop:
 
 def test_good_release() -> None:
     assert release_findings(desktop("4.91.0"), "4.31.1", "591.59") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "is_default", "integrated"),
+    [
+        ("{}", True, True),
+        ("{}", False, False),
+        ('{"enableIntegrationWithDefaultWslDistro": false}', True, False),
+        ('{"EnableIntegrationWithDefaultWslDistro": false, "integratedWslDistros": ["ubuntu-24.04"]}', True, True),
+        ('{"IntegratedWslDistros": ["Debian"]}', False, False),
+        ('{"IntegratedWslDistros": ["Ubuntu-24.04"], "WslEngineEnabled": false}', True, False),
+    ],
+)
+def test_two_engines_for_one_distribution(text: str, is_default: bool, integrated: bool) -> None:
+    found = replace(desktop("4.91.0"), settings=settings(text))
+    layer = second_engine_layer(found, "Ubuntu-24.04", is_default)
+    assert ([finding.code for finding in layer.findings] if layer else []) == (["DESKTOP-022"] if integrated else [])
+    assert second_engine_layer(replace(found, installed=False), "Ubuntu-24.04", is_default) is None
 
 
 @pytest.mark.parametrize(("windows", "nvidia"), [("32.0.15.9159", "591.59"), ("31.0.15.2686", "526.86"), ("", ""), ("1.2", "")])
