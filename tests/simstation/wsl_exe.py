@@ -196,11 +196,15 @@ def _warnings(station: Station, variables: Mapping[str, str]) -> bytes:
 class DistroProgram(RealProgram):
     """A real process in a distro; wsl.exe shows two of its exit codes as errors of its own."""
 
-    def __init__(self, process: subprocess.Popen[bytes], variables: Mapping[str, str]) -> None:
+    def __init__(self, station: Station, process: subprocess.Popen[bytes], variables: Mapping[str, str]) -> None:
+        self._station = station
         self._variables = variables
         super().__init__(process)
 
     def exit_code_of(self, returncode: int) -> int:
+        from tests.simstation.distro import windows_drive
+
+        windows_drive.take(self._station)
         code = shell_exit_code(returncode)
         if code in STOLEN_CODES:
             self.put_stdout(encode(STOLEN_CODES[code], self._variables))
@@ -220,7 +224,7 @@ def _in_distro(station: Station, user: str, invocation: Invocation, variables: M
         raise Refused("The parameter is incorrect.\nError code: Wsl/E_INVALIDARG\n")
     command = invocation.command or (["/bin/bash", "-c", invocation.shell_text] if invocation.shell_text else ["/bin/bash", "-l"])
     try:
-        program = DistroProgram(distro.popen(station, name, command, user=invocation.user, cwd=invocation.directory), variables)
+        program = DistroProgram(station, distro.popen(station, name, command, user=invocation.user, cwd=invocation.directory), variables)
         program.put_stderr(warnings)
         return program
     except distro.NoSuchUser as missing:
