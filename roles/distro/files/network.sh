@@ -19,12 +19,23 @@ elif [ -e "$apt" ]; then
     echo "changed no proxy of apt"
     [ "$check" = yes ] || rm -f "$apt"
 fi
-certificates=no
+certificates=no names=
 for pair in "$@"; do
+    names="$names ${pair%%=*}"
     echo "${pair#*=}" | base64 -d >"$new"
     echo >>"$new"
-    if place "$folder/gpudev-${pair%%=*}.crt" "certificate ${pair%%=*}"; then certificates=changed; fi
+    if place "$folder/gpudev-${pair%%=*}.crt" "certificate ${pair%%=*}"; then certificates=; fi
+done
+for file in "$folder"/gpudev-*.crt; do
+    name=${file##*/gpudev-} && name=${name%.crt}
+    case "$names " in *" $name "*) continue ;; esac
+    [ -e "$file" ] || continue
+    # Ours by its name, and no longer declared. Only --fresh takes the links away that others made of it.
+    echo "changed no certificate $name"
+    certificates=--fresh
+    [ "$check" = yes ] || rm -f "$file"
 done
 # A fresh distribution may have no such program yet; the package that brings it reads the folder when it is installed.
 if [ "$certificates" = no ] || ! command -v update-ca-certificates >/dev/null; then exit 0; fi
-[ "$check" = yes ] || update-ca-certificates >/dev/null
+# shellcheck disable=SC2086
+[ "$check" = yes ] || update-ca-certificates $certificates >/dev/null

@@ -21,6 +21,7 @@ look() {
     echo "groups=$(id -nG "$user" 2>/dev/null)"
     echo "docker_group=$(yes_if getent group docker)"
     echo "client=$(client)"
+    echo "certificates=$(yes_if ls /usr/local/share/ca-certificates/gpudev-*.crt)"
     echo "apt_proxy=$(yes_if test -e /etc/apt/apt.conf.d/90gpudev-proxy)"
 }
 # Printed at once: every piece of output is a round trip over WinRM.

@@ -107,7 +107,7 @@ def test_observe_a_prepared_place(tmp_path: Path) -> None:
     (tmp_path / "bin" / "python3").symlink_to("/bin/sh")
     (tmp_path / "lib/python3.12/site-packages/kubernetes-31.0.0.dist-info").mkdir(parents=True)
     seen = observe("root", str(tmp_path))
-    assert set(seen) == {"whoami", "wsl", "python", "venv_module", "apt", "user", "groups", "docker_group", "client", "apt_proxy"}
+    assert set(seen) == {"whoami", "wsl", "python", "venv_module", "apt", "user", "groups", "docker_group", "client", "apt_proxy", "certificates"}
     assert (seen["user"], seen["client"]) == ("0", "31.0.0")
     assert "root" in seen["groups"].split()
 
@@ -125,10 +125,15 @@ def test_a_client_without_its_python_does_not_count(tmp_path: Path) -> None:
 PROXY = 'Acquire::http::Proxy "http://proxy.example.com:3128";\n'
 
 
-def network(apt: Path, proxy: str, check: str = "no") -> str:
-    words = f"check={check}\nproxy={base64.b64encode(proxy.encode()).decode()}\n"
-    script = NETWORK.replace("/etc/apt/apt.conf.d", str(apt))
-    return subprocess.run(["/bin/sh", "-c", words + script], capture_output=True, text=True, check=True).stdout
+def network(place: Path, proxy: str, check: str = "no", certificates: str = "") -> str:
+    """The script with `place` for both of its folders, and an update-ca-certificates that writes down how it was called."""
+    words = f"check={check}\nproxy={base64.b64encode(proxy.encode()).decode()}\nset -- {certificates}\n"
+    script = NETWORK.replace("/etc/apt/apt.conf.d", str(place)).replace("/usr/local/share/ca-certificates", str(place))
+    program = place / "update-ca-certificates"
+    program.write_text(f'#!/bin/sh\necho "update $*" >>{place}/calls\n')
+    program.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{place}:{os.environ['PATH']}"}
+    return subprocess.run(["/bin/sh", "-c", words + script], capture_output=True, text=True, check=True, env=environment).stdout
 
 
 def test_a_proxy_that_is_no_longer_declared_is_taken_away_and_nobody_elses(tmp_path: Path) -> None:
@@ -141,3 +146,20 @@ def test_a_proxy_that_is_no_longer_declared_is_taken_away_and_nobody_elses(tmp_p
     assert network(tmp_path, "") == "changed no proxy of apt\n"
     assert (ours.exists(), other.read_text()) == (False, PROXY)
     assert network(tmp_path, "") == ""
+    assert not (tmp_path / "calls").exists()
+
+
+def test_a_certificate_that_is_no_longer_declared_is_taken_away_and_nobody_elses(tmp_path: Path) -> None:
+    others = tmp_path / "company.crt"
+    others.write_text("theirs")
+    both = "one=MQ== two=Mg=="
+    assert network(tmp_path, "", certificates=both) == "changed certificate one\nchanged certificate two\n"
+    assert network(tmp_path, "", certificates=both) == ""
+    assert network(tmp_path, "", certificates="two=Mg==", check="yes") == "changed no certificate one\n"
+    assert (tmp_path / "gpudev-one.crt").read_text() == "1\n"
+    assert network(tmp_path, "", certificates="two=Mg==") == "changed no certificate one\n"
+    assert sorted(file.name for file in tmp_path.glob("*.crt")) == ["company.crt", "gpudev-two.crt"]
+    assert network(tmp_path, "") == "changed no certificate two\n"
+    assert network(tmp_path, "") == ""
+    assert others.read_text() == "theirs"
+    assert (tmp_path / "calls").read_text() == "update \nupdate --fresh\nupdate --fresh\n"
