@@ -380,7 +380,7 @@ def _node_text(call: Call, name: str, item: dict[str, Any], command: list[str]) 
         return daemon_json(call, item)
     if program == "grep" and arguments[-2:] == ["cgroupDriver", "/var/lib/kubelet/config.yaml"]:
         # recordings/minikube/force_systemd_node.json: the kubelet's driver is the node's docker's.
-        return f"cgroupDriver: {_cgroup_driver(call, item)}\n" if item["bootstrapped"] else ""
+        return f"cgroupDriver: {_cgroup_driver(call, item)}\n" if item["bootstrapped"] or item["kubelet"] == "Running" else ""
     if program == "journalctl" and arguments[:2] == ["-u", "kubelet"]:
         return kubelet_journal(name, item)
     if program == "docker" and arguments[:1] == ["info"] and "{{.CgroupDriver}}" in arguments:

@@ -119,7 +119,7 @@ def info(station: Station) -> dict[str, Any]:
     data.update(
         ID="00000000-0000-4000-8000-000000000000", Containers=len(states), ContainersRunning=states.count("running"), ContainersStopped=states.count("exited"),
         Images=len(held["images"]), Driver="overlayfs", DriverStatus=[["driver-type", "io.containerd.snapshotter.v1"]], CgroupDriver=held["cgroup_driver"],
-        CgroupVersion="2",
+        CgroupVersion=held.get("cgroup_version", "2"),
         KernelVersion=KERNEL, OperatingSystem="Docker Desktop", OSVersion="", NCPU=held["cpus"], MemTotal=held["memory_bytes"], Name="docker-desktop",
         ServerVersion=held["version"], Runtimes={name: {"path": "nvidia-container-runtime" if name == "nvidia" else "runc"} for name in held["runtimes"]},
         DefaultRuntime="runc", SystemTime=f"{station.now():%Y-%m-%dT%H:%M:%S.%f}000Z", CDISpecDirs=["/etc/cdi", "/var/run/cdi"],

@@ -352,7 +352,9 @@ class Start:
         flags = [option["Key"] for option in config["KubernetesConfig"]["ExtraOptions"] or [] if option["Component"] == "kubelet"]
         for flag in flags:
             if flag != flag.lower():
-                self._kubelet_refuses(flag)
+                self._kubeadm_fails("start_kubelet_camelcase", {"--cgroupDriver": f"--{flag}"}, refused_flag=flag)
+        if self.flags.on("force-systemd") and desktop.engine(self.call.station).get("cgroup_version") == "1":
+            self._kubeadm_fails("start_force_systemd", {}, kubelet=minikube_node.RUNNING)
         self.call.pause(7)
         minikube_node.bootstrap(self.call.station, self.name, config)
         self.out.step(14, "Configuring RBAC rules ...")
@@ -360,16 +362,18 @@ class Start:
         self.out.step(15, "Configuring bridge CNI (Container Networking Interface) ...")
         self.call.pause(1)
 
-    def _kubelet_refuses(self, flag: str) -> None:
-        """A kubelet flag in camelCase: the recorded words, which never name it outside the kubelet's own log."""
+    def _kubeadm_fails(self, name: str, words: dict[str, str], **node: Any) -> None:
+        """A kubelet that refuses a flag, or cgroups that it cannot use: the recorded words, which do not name the cause."""
         self.call.pause(120)
-        recorded = json.loads((RECORDINGS / "start_kubelet_camelcase.json").read_text())
+        recorded = json.loads((RECORDINGS / f"{name}.json").read_text())
         events = [json.loads(line) for line in recorded["stdout"].splitlines() if line.startswith("{")]
         first = next(number for number, event in enumerate(events) if event["data"]["message"].startswith("initialization failed"))
         with self.call.station.changed():
-            desktop.engine(self.call.station)["containers"][self.name].update(failed=True, refused_flag=flag)
+            desktop.engine(self.call.station)["containers"][self.name].update(failed=True, **node)
         for event in events[first:]:
-            data = {key: value.replace("v1.36.2", self.version).replace("--cgroupDriver", f"--{flag}") for key, value in event["data"].items()}
+            data = {key: value.replace("v1.36.2", self.version) for key, value in event["data"].items()}
+            for recorded_word, word in words.items():
+                data = {key: value.replace(recorded_word, word) for key, value in data.items()}
             kind = event["type"].rpartition(".")[2]
             if kind == "step":
                 self.out.step(int(data["currentstep"]), data["message"])
