@@ -34,7 +34,8 @@ ENGINE: tuple[Entry, ...] = (
         patterns=(r"executable file not found in \$PATH: docker", r"docker: (command )?not found", r": no such program"),
         cause="There is no docker program on PATH.",
         remedy=(
-            "On a Windows workstation switch on Docker Desktop's integration for this distro; on Linux install a Docker engine. "
+            "On a Windows workstation switch on Docker Desktop's integration for this distro; elsewhere install a Docker engine. "
+            "With workstation_docker: engine role gpudev.workstation.docker_engine installs one in the distro or on native Linux. "
             "The option docker of the module takes another path."
         ),
         reference=_DESKTOP_WSL,
@@ -75,7 +76,10 @@ ENGINE: tuple[Entry, ...] = (
         patterns=(r"Cannot connect to the Docker daemon", r"Is the docker daemon running\?", r"error during connect", r"failed to connect to the docker API"),
         wording="recorded",
         cause="The Docker engine is not running or cannot be reached.",
-        remedy="On a Windows workstation start Docker Desktop (it needs a logged-on user); on Linux run sudo systemctl start docker.",
+        remedy=(
+            "Where Docker Desktop serves the distro, start it (it needs a logged-on user); start an engine of the distro's own, or of native Linux, with "
+            "sudo systemctl start docker, and see journalctl -u docker where that fails."
+        ),
         reference="https://docs.docker.com/engine/daemon/troubleshoot/",
     ),
     Entry(
@@ -271,8 +275,9 @@ GPU: tuple[Entry, ...] = (
         wording="recorded",
         cause="The engine cannot give GPUs to containers: no NVIDIA runtime or hook is registered with it.",
         remedy=(
-            "With Docker Desktop update it and use its WSL 2 engine with Linux containers, and check that no other engine inside the distro answers; "
-            "on Linux install nvidia-container-toolkit, run nvidia-ctk runtime configure --runtime=docker and restart docker."
+            "With Docker Desktop update it and use its WSL 2 engine with Linux containers, and check that no other engine inside the distro answers; for an "
+            "engine of the distro's own, or of native Linux, install nvidia-container-toolkit, run nvidia-ctk runtime configure --runtime=docker and restart "
+            "docker (role gpudev.workstation.docker_engine does it)."
         ),
         reference="https://github.com/docker/for-win/issues/7581",
         rows=("S1", "S2"),
