@@ -114,4 +114,5 @@ def _with_wslconfig(layer: Layer, answer: Answer, host: Host) -> Layer:
 
 def _wslconfig(answer: Answer, path: str) -> dict[str, t.Any]:
     content = answer.content()
-    return {"path": path, "exists": answer.exists, "text": None if content is None else decoded(content)}
+    text = None if content is None else decoded(content)
+    return {"path": path, "exists": answer.exists, "text": text, "localhost_reaches_linux": _wsl.localhost_reaches_linux(text or "")}

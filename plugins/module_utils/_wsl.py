@@ -21,6 +21,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._language impor
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import OK, Finding, Layer
 from ansible_collections.gpudev.workstation.plugins.module_utils._versions import older
 from ansible_collections.gpudev.workstation.plugins.module_utils._windows_user import Seen
+from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig import parse
 
 CATALOGUE = Catalogue(ENTRIES)
 
@@ -119,6 +120,13 @@ class Wsl:
             "vm_started": self.vm_started or None,
             "restart_owed": self.restart_owed,
         }
+
+
+def localhost_reaches_linux(text: str) -> bool:
+    """Whether Windows reaches 127.0.0.1 of the distributions: by localhost forwarding, which only NAT has, or because the network is mirrored."""
+    values = parse(text).values
+    mode = str(values.get("wsl2.networkingMode") or "Nat")
+    return bool(values.get("wsl2.localhostForwarding", True)) if mode == "Nat" else mode not in ("None", "Bridged")
 
 
 def wsl(seen: Seen) -> Wsl:

@@ -220,10 +220,11 @@ workstation:
           type: bool
           sample: false
     wslconfig:
-      description: The text of C(.wslconfig) of the connecting user.
+      description:
+        - The text of C(.wslconfig) of the connecting user, and whether with it programs of Windows reach C(127.0.0.1) of the distributions.
       returned: always
       type: dict
-      sample: {path: C:\Users\dev\.wslconfig, exists: true, text: "[wsl2]\nmemory=20GB\n"}
+      sample: {path: C:\Users\dev\.wslconfig, exists: true, text: "[wsl2]\nmemory=20GB\n", localhost_reaches_linux: true}
     start_at_logon:
       description: Whether Windows has the scheduled task of M(gpudev.workstation.start_at_logon).
       returned: always

@@ -25,7 +25,8 @@ options:
     required: true
   dest:
     description:
-      - The kubeconfig to carry it to. A Windows path such as C(C:\Users\dev\.kube\config) is looked for under C(/mnt).
+      - The kubeconfig to carry it to. A Windows path such as C(C:\Users\dev\.kube\config) is looked for where C(/etc/wsl.conf) has the drives, which is
+        C(/mnt) if it does not say. Its folder is made where it is missing, the folder above has to be there.
     type: path
     required: true
   name:
@@ -47,6 +48,19 @@ options:
     description: Replace something of the same name that this collection did not put there.
     type: bool
     default: false
+  reachable:
+    description:
+      - Whether programs of Windows reach C(127.0.0.1) of this system. With Docker Desktop they do, because it publishes the port on Windows. With an engine
+        inside the distribution they do unless C(.wslconfig) switches that off; M(gpudev.workstation.host_info) returns it.
+      - V(false) refuses the export, because nothing on Windows could use it.
+    type: bool
+    default: true
+  awaiting:
+    description:
+      - In check mode, what earlier steps would have changed, so that the context would be another one; a change is predicted then. Ignored otherwise.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     support: full
@@ -59,6 +73,7 @@ attributes:
     support: none
 notes:
   - That programs of Windows reach C(127.0.0.1) inside WSL2 is what WSL documents (localhost forwarding, or mirrored networking). It was not run on Windows.
+  - minikube publishes the API server at another port after each start. The port is carried over by the next run of this module.
   - The file over there then holds the client's private key, as a kubeconfig does.
 requirements:
   - PyYAML, which comes with the kubernetes package
@@ -100,20 +115,40 @@ backup_file:
   description: Where the file as it was before is kept.
   returned: when a file was replaced
   type: str
-  sample: /mnt/c/Users/dev/.kube/config.4711.2026-11-21@09:30:00~
+  sample: /mnt/c/Users/dev/.kube/config.20261121T093000000000Z.bak
+findings:
+  description: What keeps the file from being written, with the cure.
+  returned: on failure, when that is known
+  type: list
+  elements: dict
+  sample:
+    - code: EXPORT-002
+      layer: cluster
+      severity: error
+      symptom: "/mnt/c/Users/dev: read-only file system"
+      cause: The Windows drive is mounted read-only in this distribution.
+      remedy: Take 'ro' out of options below [automount] in /etc/wsl.conf.
+      reference: https://learn.microsoft.com/windows/wsl/wsl-config#automount-settings
 """
 
-import contextlib
 import os
-import re
-import tempfile
 import traceback
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _kube
+from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import Catalogue
+from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_export import ENTRIES
 from ansible_collections.gpudev.workstation.plugins.module_utils._kubeconfig import Refused, carried, merged, told, without
+from ansible_collections.gpudev.workstation.plugins.module_utils._windows_file import (
+    Obstacle,
+    as_seen_here,
+    automount,
+    content,
+    refuse_unwritable,
+    replace,
+)
 
 YAML_IMPORT_ERROR = ""
 try:
@@ -121,26 +156,18 @@ try:
 except ImportError:
     YAML_IMPORT_ERROR = traceback.format_exc()
 
-
-def as_seen_here(path: str) -> str:
-    """A path of Windows as a distribution of WSL2 sees it with its default mounts; any other as it is."""
-    match = re.match(r"^([A-Za-z]):[\\/](.*)$", path)
-    seen = f"/mnt/{match.group(1).lower()}/{match.group(2)}".replace("\\", "/") if match else path
-    return os.path.realpath(seen)
+CATALOGUE = Catalogue(ENTRIES)
 
 
-def read_kubeconfig(path: str) -> dict[str, t.Any]:
+def kubeconfig(path: str, data: bytes | None) -> dict[str, t.Any]:
     """Empty when there is no such file."""
     try:
-        with open(path, encoding="utf-8-sig") as stream:
-            content = yaml.safe_load(stream)
-    except FileNotFoundError:
-        return {}
-    except yaml.YAMLError as error:
+        found = yaml.safe_load((data or b"").decode("utf-8-sig"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise Refused(f"{path} is no YAML: {' '.join(str(error).split())}") from error
-    if content is not None and not isinstance(content, dict):
+    if found is not None and not isinstance(found, dict):
         raise Refused(f"{path} is no kubeconfig")
-    return content or {}
+    return found or {}
 
 
 def read_bytes(path: str) -> bytes:
@@ -154,24 +181,34 @@ def read_bytes(path: str) -> bytes:
 def wanted(params: t.Mapping[str, t.Any], before: t.Mapping[str, t.Any], name: str) -> dict[str, t.Any]:
     if params["state"] == "absent":
         return without(before, name)
-    source = read_kubeconfig(params["src"])
-    return merged(before, name, carried(source, params["context"], name, read_bytes), params["select"], params["overwrite"])
+    source = kubeconfig(params["src"], content(params["src"]))
+    taken = carried(source, params["context"], name, read_bytes)
+    if not params["reachable"]:
+        raise Obstacle("EXPORT-005", f"API server {taken.server}", server=taken.server)
+    return merged(before, name, taken, params["select"], params["overwrite"])
 
 
-def write(module: AnsibleModule, path: str, content: t.Mapping[str, t.Any]) -> str:
-    """Replace the file in one step; the backup's path, empty when there was no file."""
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    new = not os.path.exists(path)
-    backup = "" if new else str(module.backup_local(path))
-    descriptor, part = tempfile.mkstemp(dir=module.tmpdir)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        yaml.safe_dump(dict(content), stream, default_flow_style=False, sort_keys=False)
-    module.atomic_move(part, path)
-    if new:
-        # A drive of Windows without metadata has no such modes; there the profile's own rights protect the file.
-        with contextlib.suppress(PermissionError):
-            os.chmod(path, 0o600)
-    return backup
+def export(params: t.Mapping[str, t.Any], check_mode: bool, answer: dict[str, t.Any]) -> None:
+    """What was done, or would be, goes into the answer, also where it ends half-way."""
+    path = answer["dest"] = as_seen_here(params["dest"], automount())
+    data = content(path)
+    before = kubeconfig(path, data)
+    answer["diff"] = {"before": told(before)}
+    if check_mode and params["awaiting"]:
+        # The cluster would get another address first.
+        refuse_unwritable(path)
+        answer["diff"]["after"] = {**told(before), "awaiting": params["awaiting"]}
+        answer["changed"] = True
+        return
+    after = wanted(params, before, answer["name"])
+    answer["diff"]["after"] = told(after)
+    if after == before:
+        return
+    refuse_unwritable(path)
+    if not check_mode:
+        backup = replace(path, data, yaml.safe_dump(after, default_flow_style=False, sort_keys=False).encode())
+        answer.update({"backup_file": backup} if backup else {})
+    answer["changed"] = True
 
 
 def main() -> None:
@@ -184,6 +221,8 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "select": {"type": "bool", "default": False},
             "overwrite": {"type": "bool", "default": False},
+            "reachable": {"type": "bool", "default": True},
+            "awaiting": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -191,19 +230,20 @@ def main() -> None:
     _kube.client_missing()
     if YAML_IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("PyYAML"), exception=YAML_IMPORT_ERROR)
-    path, name = as_seen_here(module.params["dest"]), module.params["name"] or module.params["context"]
-    answer: dict[str, t.Any] = {"dest": path, "name": name}
+    params = module.params
+    answer: dict[str, t.Any] = {"changed": False, "dest": params["dest"], "name": params["name"] or params["context"]}
+    failure = f"The context {params['context']} was not carried over to {params['dest']}: "
     try:
-        before = read_kubeconfig(path)
-        after = wanted(module.params, before, name)
-        answer["changed"] = after != before
-        if answer["changed"] and not module.check_mode:
-            backup = write(module, path, after)
-            answer.update({"backup_file": backup} if backup else {})
+        export(params, module.check_mode, answer)
+    except Obstacle as obstacle:
+        finding = CATALOGUE[obstacle.code].finding(
+            obstacle.seen, **{"dest": params["dest"], "distribution": os.environ.get("WSL_DISTRO_NAME", "<distribution>"), **obstacle.details}
+        )
+        module.fail_json(msg=f"{failure}{finding.sentence()}", findings=[finding.as_dict()], **answer)
     except (Refused, OSError) as error:
-        module.fail_json(msg=f"The context {module.params['context']} was not carried over to {path}: {error}.", **{**answer, "changed": False})
-    if module._diff:
-        answer["diff"] = {"before": told(before), "after": told(after)}
+        module.fail_json(msg=f"{failure}{error}.", **answer)
+    if not module._diff:
+        answer.pop("diff")
     module.exit_json(**answer)
 
 

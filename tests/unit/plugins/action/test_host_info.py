@@ -35,7 +35,7 @@ def test_healthy_in_one_round_trip() -> None:
     assert facts["nvidia_driver"]["gpus"][0]["driver_model"] == "WDDM"
     assert facts["wsl"]["kind"] == "store"
     assert facts["wsl"]["default_distribution"] == "Ubuntu-24.04"
-    assert facts["wslconfig"] == {"path": PROFILE + "\\.wslconfig", "exists": True, "text": "[wsl2]\ngpuSupport=true\n"}
+    assert facts["wslconfig"] == {"path": PROFILE + "\\.wslconfig", "exists": True, "text": "[wsl2]\ngpuSupport=true\n", "localhost_reaches_linux": True}
     assert facts["docker_desktop"]["running"] is True
     assert facts["docker_desktop"]["engine"]["version"] == "29.8.0"
     assert answer["ansible_facts"] == {"workstation_user": "dev"}

@@ -18,6 +18,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._wsl import (
     Distribution,
     Wsl,
     listed,
+    localhost_reaches_linux,
     recognised,
     version_lines,
 )
@@ -157,3 +158,20 @@ def test_how_a_distribution_is_installed(version: str, rootfs: str, words: list[
 
 def test_entries_name_a_public_reference() -> None:
     assert all(entry.reference.startswith("https://") for entry in CATALOGUE.entries.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "reaches"),
+    [
+        ("", True),
+        ("[wsl2]\nlocalhostForwarding=false\n", False),
+        ("[wsl2]\nlocalhostForwarding=true\nnetworkingMode=nat\n", True),
+        ("[wsl2]\nlocalhostforwarding=false\nnetworkingMode=mirrored\n", True),
+        ("[experimental]\nnetworkingMode=mirrored\n", True),
+        ("[wsl2]\nnetworkingMode=none\n", False),
+        ("[wsl2]\nnetworkingMode=Bridged\n", False),
+        ("[wsl2]\nlocalhostForwarding=no\n", True),
+    ],
+)
+def test_whether_windows_reaches_the_ports_of_linux(text: str, reaches: bool) -> None:
+    assert localhost_reaches_linux(text) is reaches

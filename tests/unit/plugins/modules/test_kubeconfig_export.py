@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.gpudev.workstation.plugins.module_utils import _windows_file
 from ansible_collections.gpudev.workstation.plugins.modules import kubeconfig_export
 from tests.unit.recorded import FIXTURES
 
@@ -145,9 +148,90 @@ def test_without_a_context_or_a_certificate(export: Export, tmp_path: Path) -> N
     assert "client.key" in export()["msg"]
 
 
-@pytest.mark.parametrize(
-    ("path", "seen"),
-    [("C:\\Users\\dev\\.kube\\config", "/mnt/c/Users/dev/.kube/config"), ("D:/k/config", "/mnt/d/k/config"), ("/mnt/c/x", "/mnt/c/x")],
-)
-def test_windows_paths(path: str, seen: str) -> None:
-    assert kubeconfig_export.as_seen_here(path) == seen
+def test_check_mode_predicts_the_address_that_the_cluster_would_get(export: Export) -> None:
+    export()
+    before = there(export())
+    done = export(check=True, awaiting=["a start of the cluster"])
+    assert (done["changed"], there(done), done["diff"]["after"]["awaiting"]) == (True, before, ["a start of the cluster"])
+    assert export(awaiting=["what only check mode heeds"])["changed"] is False
+
+
+@pytest.fixture
+def drives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A distribution with drive C: and the profile of dev on it."""
+    profile = tmp_path / "mnt" / "c" / "Users" / "dev"
+    profile.mkdir(parents=True)
+    (tmp_path / "wsl.conf").write_text(f"[automount]\nroot={tmp_path}/mnt/\n")
+    read = _windows_file.automount
+    monkeypatch.setattr(kubeconfig_export, "automount", lambda: read(str(tmp_path / "wsl.conf")))
+    monkeypatch.setenv("WSL_DISTRO_NAME", "Ubuntu-24.04")
+    return profile
+
+
+WINDOWS = "C:\\Users\\dev\\.kube\\config"
+
+
+def codes(answer: dict[str, Any]) -> list[str]:
+    assert answer["failed"]
+    return [finding["code"] for finding in answer["findings"]]
+
+
+@pytest.mark.parametrize("path", [WINDOWS, "c:/Users/dev/.kube/config"])
+def test_a_windows_path_is_looked_for_where_the_drives_are(export: Export, drives: Path, path: str) -> None:
+    assert export(dest=path)["dest"] == str(drives / ".kube" / "config")
+
+
+def test_a_drive_that_keeps_no_modes(export: Export, drives: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As DrvFs without `metadata` is reported (microsoft/WSL#7225)."""
+
+    def refused(*_arguments: Any, **_more: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    for name in ("chmod", "fchmod", "chown", "utime"):
+        monkeypatch.setattr(os, name, refused)
+    assert export(dest=WINDOWS)["changed"]
+    done = export(dest=WINDOWS, name="other")
+    assert sorted(path.name for path in (drives / ".kube").iterdir()) == ["config", Path(done["backup_file"]).name]
+
+
+def test_without_the_drive_it_says_so(export: Export, drives: Path, tmp_path: Path) -> None:
+    assert codes(export(dest="D:\\Users\\dev\\.kube\\config")) == ["EXPORT-001"]
+    drives.rmdir()
+    (tmp_path / "wsl.conf").write_text(f"[automount]\nenabled=false\nroot={tmp_path}/mnt\n")
+    answer = export(dest=WINDOWS)
+    assert codes(answer) == ["EXPORT-001"]
+    assert "automount is off in /etc/wsl.conf" in answer["msg"]
+    assert "wsl --terminate Ubuntu-24.04" in answer["msg"]
+
+
+def test_a_profile_that_is_not_there(export: Export, drives: Path) -> None:
+    assert codes(export(dest="C:\\Users\\nobody\\.kube\\config")) == ["EXPORT-004"]
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_read_only_drive_is_predicted_too(export: Export, drives: Path, monkeypatch: pytest.MonkeyPatch, check: bool) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda _path: SimpleNamespace(f_flag=os.ST_RDONLY))
+    assert codes(export(check=check, dest=WINDOWS)) == ["EXPORT-002"]
+    assert list(drives.iterdir()) == []
+
+
+def test_no_right_to_write(export: Export, drives: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)
+    assert codes(export(dest=WINDOWS)) == ["EXPORT-003"]
+
+
+def test_a_file_that_another_program_keeps_open(export: Export, drives: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    export(dest=WINDOWS)
+    before = (drives / ".kube" / "config").read_bytes()
+
+    def in_use(_source: str, _target: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", in_use)
+    assert codes(export(dest=WINDOWS, name="other")) == ["EXPORT-003"]
+    assert (drives / ".kube" / "config").read_bytes() == before
+    assert not list((drives / ".kube").glob(".gpudev-*"))
+
+
+def test_an_engine_that_windows_does_not_reach(export: Export) -> None:
+    assert codes(export(reachable=False)) == ["EXPORT-005"]
