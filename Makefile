@@ -3,10 +3,11 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-# The first Python that really starts and is new enough; version managers leave shims that do not.
-NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
-PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
-	"$$candidate" -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && { command -v "$$candidate"; break; }; done)
+# The first Python that really starts (version managers leave shims that do not), is new enough and can make a virtual environment. The distribution's own
+# comes first: one that a version manager compiled is often built without optimisations, and everything here takes a third longer with it.
+FIT := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for candidate in /usr/bin/python3 python3 python3.13 python3.12 python3.11; do \
+	"$$candidate" -c '$(FIT)' >/dev/null 2>&1 && { command -v "$$candidate"; break; }; done)
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 COLLECTIONS := $(CURDIR)/.ansible/collections
