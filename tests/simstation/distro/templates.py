@@ -74,7 +74,7 @@ def _make(target: Path) -> None:
 
 def _document() -> dict[str, Any]:
     return {
-        "windows": {"computer_name": "TEMPLATE", "gpus": [], "files": {}},
+        "windows": {"computer_name": "TEMPLATE", "gpus": [], "files": {}, "users": {}},
         "wsl": {
             "vm": None,
             "default": None,
