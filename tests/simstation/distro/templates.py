@@ -74,11 +74,11 @@ def _make(target: Path) -> None:
 
 def _document() -> dict[str, Any]:
     return {
-        "windows": {"computer_name": "TEMPLATE", "gpus": [], "files": {}, "users": {}},
+        "windows": {"computer_name": "TEMPLATE", "gpus": [], "files": {}, "users": {"dev": {"profile": "C:\\Users\\dev"}}},
         "wsl": {
             "vm": None,
             "default": None,
-            "distros": {"template": {"guid": "template", "default_user": "root", "packages": {"python3-venv": "", "bash": ""}}},
+            "distros": {"template": {"guid": "template", "owner": "dev", "default_user": "root", "packages": {"python3-venv": "", "bash": ""}}},
         },
         "docker": {"desktop": None, "engine": None},
         "minikube": {"profiles": {}},
