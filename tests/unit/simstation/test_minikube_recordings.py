@@ -20,13 +20,11 @@ from typing import Any
 
 import pytest
 
-from tests.simstation import distro, scenarios
-from tests.simstation.distro.programs import Call, Cancelled
-from tests.simstation.linux import PROGRAMS, desktop
-from tests.simstation.station import Station
+from tests.simstation import distro
+from tests.unit.simstation import minikube_bed
+from tests.unit.simstation.minikube_bed import Recorder
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "simstation" / "recordings" / "minikube"
-DISTRO = scenarios.base.DISTRIBUTION
 BED = (
     "Failing to connect to https://registry.k8s.io/",
     "To pull new external images",
@@ -42,58 +40,8 @@ def recorded(name: str) -> dict[str, Any]:
     return call
 
 
-class Recorder(Call):
-    """A call without a process: output is kept, time is counted, and the caller can be killed at a given second."""
-
-    def __init__(self, station: Station, argv: list[str], env: dict[str, str], uid: int, kill_at: float | None) -> None:
-        self.station, self.distro, self.base = station, DISTRO, distro.tree.path(station, DISTRO)
-        self.program, self.cwd, self.uid, self.gid, self.argv = argv[0], "/home/dev", uid, uid, argv
-        self.env = {"HOME": "/home/dev" if uid else "/root", **env}
-        self.kill_at = kill_at
-        self.clock = 0.0
-        self.stdout = self.stderr = ""
-
-    def out(self, text: str | bytes) -> None:
-        self.stdout += text if isinstance(text, str) else text.decode()
-
-    def err(self, text: str | bytes) -> None:
-        self.stderr += text if isinstance(text, str) else text.decode()
-
-    def pause(self, seconds: float) -> None:
-        self.clock += seconds
-        if self.kill_at is not None and self.clock > self.kill_at:
-            raise Cancelled
-
-    @property
-    def cancelled(self) -> bool:
-        return False
-
-
-class Bed:
-    """A station with Docker, minikube and no profile, on which recorded calls are repeated."""
-
-    def __init__(self, root: Path) -> None:
-        document = scenarios.document("ws1", "healthy")
-        document["minikube"]["profiles"], document["clusters"] = {}, {}
-        document["docker"]["engine"].update(containers={}, volumes={})
-        document["docker"]["engine"]["images"]["local/kicbase:12"] = {"id": "sha256:12", "created": document["windows"]["boot_time"], "size": 1}
-        self.station = Station("ws1", document, root, time_scale=0.001)
-        self.base = distro.ready(self.station, DISTRO)
-
-    @property
-    def engine(self) -> dict[str, Any]:
-        return desktop.engine(self.station)
-
-    @property
-    def home(self) -> Path:
-        return self.base / "home" / "dev"
-
-    def call(self, *argv: str, env: dict[str, str] | None = None, uid: int = 1000, kill_at: float | None = None) -> tuple[int | None, Recorder]:
-        call = Recorder(self.station, list(argv), env or {}, uid, kill_at)
-        try:
-            return PROGRAMS[argv[0]](call), call
-        except Cancelled:
-            return None, call
+class Bed(minikube_bed.Bed):
+    """On it recorded calls are repeated."""
 
     def replay(self, name: str) -> Recorder:
         """Repeat the call of a recording and compare."""
@@ -307,8 +255,8 @@ def test_first_start_leaves_the_recorded_files(bed: Bed) -> None:
 
 def test_a_healthy_cluster(cluster: Bed) -> None:
     cluster.replay_all(
-        "status_running", "status_running_layout_cluster", "status_running_text", "profile_list_running", "addons_list_running", "image_ls_running", "ssh_true", "ssh_false", "ssh_exit_3",
-        "image_rm_missing", "addons_enable_unknown_running", "start_downgrade_running", "start_driver_mismatch_running",
+        "status_running", "status_running_layout_cluster", "status_running_text", "profile_list_running", "addons_list_running", "image_ls_running",
+        "ssh_true", "ssh_false", "ssh_exit_3", "image_rm_missing", "addons_enable_unknown_running", "start_downgrade_running", "start_driver_mismatch_running",
         "start_driver_mismatch_kvm2_running", "docker_env_running",
     )  # fmt: skip
 
