@@ -493,6 +493,14 @@ class Manager:
         if failed is not None:
             return self._answer(failed, seen, changed=True, evidence=failed.facts.pop("evidence", {}))
         after = self.cluster.wait_ready()
+        late = [step for step in after.steps if step.action == planning.ADDON]
+        if late:
+            # A new cluster has addons that nobody asked for: `start --gpus` switches the device plugin on, and never switches anything off.
+            after.steps = late
+            failed = self.cluster.apply(after)
+            if failed is not None:
+                return self._answer(failed, after, changed=True, evidence=failed.facts.pop("evidence", {}))
+            after = self.cluster.wait_ready()
         layer = self.cluster.layer(after, changed=True)
         layer.findings += [finding for finding in self._reasons(seen) if finding.code == "MK-021"]
         return self._answer(layer, seen, changed=True)
@@ -504,7 +512,7 @@ class Manager:
 
     def _reasons(self, seen: Assessment) -> list[Finding]:
         _status, finding = state_finding(self.wanted, seen)
-        known = [finding] if finding is not None and finding.code not in ("MK-044", "MK-045", "MK-020") else []
+        known = [finding] if finding is not None and finding.code not in ("MK-044", "MK-045", "MK-020", "MK-039") else []
         known += self.cluster.remarks if self.check_mode else []
         return known + drift_findings(seen.pending) + declaring.advice(self.wanted)
 

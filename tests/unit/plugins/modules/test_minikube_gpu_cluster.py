@@ -363,6 +363,23 @@ def test_addons_change_in_place(bed: Bed) -> None:
     assert (done["changed"], layer(done)["status"]) == (True, "changed")
 
 
+def test_an_addon_that_a_new_cluster_has_by_itself_is_switched_off(bed: Bed) -> None:
+    def disable(_argv: list[str]) -> Completed:
+        bed.profile(Addons={"nvidia-device-plugin": False})
+        return answer()
+
+    bed.no_profile()
+    bed.answers.update({**ENGINE, "minikube start": bed.started, "minikube addons disable": disable})
+    done = bed.run(addons={"nvidia-device-plugin": False})
+    assert (layer(done)["status"], done["drift"]) == ("changed", [])
+    assert [change.split(" -p")[0] for change in bed.changes] == ["start", "addons disable nvidia-device-plugin"]
+
+
+def test_nothing_is_said_of_a_stop_that_was_not_tried(bed: Bed) -> None:
+    done = bed.run(state="stopped")
+    assert (layer(done)["status"], codes(done), bed.changes) == ("needs_consent", [], [])
+
+
 def test_a_failed_start_names_the_cause_in_the_journal(bed: Bed) -> None:
     bed.no_profile()
     bed.answers.update({**ENGINE, "minikube start": call("start_kubelet_camelcase"), "docker exec gpu journalctl": call("kubelet_camelcase_journal")})
