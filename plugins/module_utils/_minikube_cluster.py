@@ -329,6 +329,9 @@ class Cluster:
         journal = self._journal() if arguments[0] == "start" else ""
         reason = mk.exit_reason(done.stdout, done.stderr)
         entry, finding = mk.classify(mk.Reason(reason.name, clean(reason.message)), journal)
+        if entry.code == "MK-116":
+            # The kubelet has not run yet. What keeps the node's docker from starting is not in `minikube logs` either.
+            journal = self._journal("docker", "cri-docker")
         return self._failed(finding, done, journal, entry.status or BROKEN)
 
     def _failed(self, finding: Finding, done: Completed, journal: str = "", status: str = BROKEN) -> Layer:
@@ -347,16 +350,16 @@ class Cluster:
         if done.argv[1:2] != ("start",):
             return ""
         logs = self._minikube(["logs", "-p", self.wanted.name, f"--length={LOG_LINES}"], LOGS_SECONDS)
-        files = {"start.jsonl": done.stdout, "start.stderr.txt": done.stderr, "kubelet-journal.txt": journal, "minikube-logs.txt": logs.output}
+        files = {"start.jsonl": done.stdout, "start.stderr.txt": done.stderr, "journal.txt": journal, "minikube-logs.txt": logs.output}
         try:
             return clean(evidence.keep(evidence.directory(f"minikube-{self.wanted.name}"), files))
         except OSError as error:
             return f"could not be kept: {error}"
 
-    def _journal(self) -> str:
-        """The kubelet's own words; minikube's message never has them."""
-        argv = [self.tools.docker, "exec", self.wanted.name, "journalctl", "-u", "kubelet", "--no-pager", "-n", str(JOURNAL_LINES)]
-        seen = self._run(argv, CLIENT_SECONDS)
+    def _journal(self, *units: str) -> str:
+        """The own words of the node's services, the kubelet's by default; minikube's message never has them."""
+        asked = [part for unit in units or ("kubelet",) for part in ("-u", unit)]
+        seen = self._run([self.tools.docker, "exec", self.wanted.name, "journalctl", *asked, "--no-pager", "-n", str(JOURNAL_LINES)], CLIENT_SECONDS)
         return seen.stdout if seen.ok else ""
 
     def _verify_deleted(self) -> Layer | None:

@@ -54,6 +54,7 @@ START_FAILURES = {
     "start_memory_above_engine": "MK-107",
     "start_memory_bad_unit": "MK-145",
     "start_memory_too_small": "MK-107",
+    "start_no_docker_in_node": "MK-116",
     "start_no_node_image": "MK-110",
     "start_profile_name_bad": "MK-145",
     "start_static_ip_public": "MK-145",

@@ -35,11 +35,11 @@ def test_ordinary_words_stay() -> None:
 
 def test_files_are_private_and_end_with_what_failed(tmp_path: Path) -> None:
     long = "x" * evidence.FILE_BYTES + "the end"
-    path = Path(evidence.keep(str(tmp_path / "minikube-gpu"), {"minikube-logs.txt": long, "kubelet-journal.txt": "password=hunter2", "empty.txt": " \n"}))
-    assert sorted(file.name for file in path.iterdir()) == ["kubelet-journal.txt", "minikube-logs.txt"]
+    path = Path(evidence.keep(str(tmp_path / "minikube-gpu"), {"minikube-logs.txt": long, "journal.txt": "password=hunter2", "empty.txt": " \n"}))
+    assert sorted(file.name for file in path.iterdir()) == ["journal.txt", "minikube-logs.txt"]
     assert (path / "minikube-logs.txt").read_text().endswith("the end")
     assert (path / "minikube-logs.txt").stat().st_size <= evidence.FILE_BYTES + 10
-    assert "hunter2" not in (path / "kubelet-journal.txt").read_text()
+    assert "hunter2" not in (path / "journal.txt").read_text()
     assert (path.stat().st_mode & 0o777, (path / "minikube-logs.txt").stat().st_mode & 0o777) == (0o700, 0o600)
 
 

@@ -390,6 +390,15 @@ def test_a_failed_start_names_the_cause_in_the_journal(bed: Bed) -> None:
     assert len(done["evidence"]["events"]) <= 25
 
 
+def test_what_keeps_docker_from_starting_in_the_node_is_kept(bed: Bed) -> None:
+    bed.no_profile()
+    bed.answers.update({**ENGINE, "minikube start": call("start_no_docker_in_node")})
+    bed.answers["docker exec gpu journalctl -u docker"] = call("no_docker_in_node_journal")
+    done = bed.run()
+    assert codes(done) == ["MK-116"]
+    assert "Unable to locate executable '/usr/bin/dockerd'" in done["evidence"]["journal"]
+
+
 def test_a_start_that_does_not_end(bed: Bed) -> None:
     bed.no_profile()
     begun = recording("minikube/start_gpus_all_fresh")["stdout"].splitlines()[:8]
@@ -736,5 +745,5 @@ def test_evidence_of_a_failed_start_is_kept_on_the_target(bed: Bed) -> None:
     bed.no_profile()
     bed.answers.update({**ENGINE, "minikube start": call("start_kubelet_camelcase"), "docker exec gpu journalctl": call("kubelet_camelcase_journal")})
     path = bed.home / bed.run()["evidence"]["path"].replace("~", str(bed.home))
-    assert sorted(file.name for file in path.iterdir()) == ["kubelet-journal.txt", "minikube-logs.txt", "start.jsonl"]
-    assert "unknown flag: --cgroupDriver" in (path / "kubelet-journal.txt").read_text()
+    assert sorted(file.name for file in path.iterdir()) == ["journal.txt", "minikube-logs.txt", "start.jsonl"]
+    assert "unknown flag: --cgroupDriver" in (path / "journal.txt").read_text()
