@@ -73,7 +73,7 @@ attributes:
     support: none
 notes:
   - That programs of Windows reach C(127.0.0.1) inside WSL2 is what WSL documents (localhost forwarding, or mirrored networking). It was not run on Windows.
-  - minikube publishes the API server at another port after each start. The port is carried over by the next run of this module.
+  - After a start of the cluster the API server can have another port. The next run of this module carries it over.
   - The file over there then holds the client's private key, as a kubeconfig does.
 requirements:
   - PyYAML, which comes with the kubernetes package

@@ -8,13 +8,16 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import jinja2
 import pytest
+import yaml
 
 ROLE = Path(__file__).parents[3] / "roles" / "minikube"
-PROGRAM = ROLE / "files" / "start-cluster.sh"
+PROGRAM = ROLE / "files" / "at_logon" / "start-cluster.sh"
+REFRESH = ROLE / "files" / "at_logon" / "refresh_kubeconfig.py"
 
 
 def run(tmp_path: Path, *more: str, wait: int = 60, **codes: int) -> tuple[int, list[str]]:
@@ -51,6 +54,37 @@ def test_the_engine_is_waited_for_so_long_and_no_longer(tmp_path: Path) -> None:
 
 def test_it_stays_where_the_engine_ends_with_it(tmp_path: Path) -> None:
     assert run(tmp_path, "-k")[1][-1] == "tail -f /dev/null"
+
+
+def test_what_follows_is_run_when_the_cluster_is_up(tmp_path: Path) -> None:
+    assert run(tmp_path, "-k", "docker", "info")[1][2:] == ["docker info", "tail -f /dev/null"]
+    assert "docker info" not in run(tmp_path, "docker", "info", status=7, start=80)[1][5:]
+
+
+def config(path: Path, name: str, port: int, mark: str = "gpudev.workstation") -> Path:
+    ours = {"server": f"https://127.0.0.1:{port}", "extensions": [{"name": mark, "extension": {"context": "gpu"}}]}
+    clusters = [{"name": "work", "cluster": {"server": "https://work:6443"}}, {"name": name, "cluster": ours}]
+    path.write_text("\ufeff" + yaml.safe_dump({"current-context": "work", "clusters": clusters}), encoding="utf-8")
+    return path
+
+
+def refresh(source: Path, destination: Path) -> str:
+    words = [sys.executable, str(REFRESH), str(source), "gpu", str(destination), "gpu-wsl"]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_new_port_is_carried_over_and_nothing_else(tmp_path: Path) -> None:
+    source, destination = config(tmp_path / "config", "gpu", 2), config(tmp_path / "windows", "gpu-wsl", 1)
+    assert "leads to https://127.0.0.1:2 now" in refresh(source, destination)
+    assert yaml.safe_load(destination.read_text()) == yaml.safe_load(config(tmp_path / "wanted", "gpu-wsl", 2).read_text(encoding="utf-8-sig"))
+    assert "already" in refresh(source, destination)
+
+
+def test_a_context_that_is_not_ours_stays(tmp_path: Path) -> None:
+    source, destination = config(tmp_path / "config", "gpu", 2), config(tmp_path / "windows", "gpu-wsl", 1, mark="minikube.sigs.k8s.io")
+    before = destination.read_bytes()
+    assert "has no context" in refresh(source, destination)
+    assert destination.read_bytes() == before
 
 
 def test_what_nobody_sees_is_kept(tmp_path: Path) -> None:

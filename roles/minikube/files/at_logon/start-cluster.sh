@@ -9,6 +9,7 @@
 #   -w SECONDS   how long to wait for the engine
 #   -l           nobody sees what is said: keep it in ~/.cache/gpudev.workstation/start-at-logon.log
 #   -k           stay: an engine inside a distribution of WSL ends with the distribution, and that ends when nothing of Windows uses it
+# What stands behind the options is run once the cluster is up.
 set -u
 keep=
 log=
@@ -23,6 +24,7 @@ while getopts p:m:H:w:lk option; do
         *) exit 2 ;;
     esac
 done
+shift $((OPTIND - 1))
 if [ -n "$log" ]; then
     mkdir -p "${log%/*}" && exec >"$log" 2>&1
 fi
@@ -42,4 +44,5 @@ if "$minikube" status -p "$profile" >/dev/null 2>&1; then
 else
     "$minikube" start -p "$profile" --keep-context --interactive=false || exit
 fi
+[ $# -eq 0 ] || "$@"
 [ -z "$keep" ] || exec tail -f /dev/null
