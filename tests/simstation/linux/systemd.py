@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from ..distro.programs import Call
 
 NOT_BOOTED = "System has not been booted with systemd as init system (PID 1). Can't operate.\nFailed to connect to bus: Host is down\n"
+# The version of Ubuntu 24.04. What that build has was never recorded; the line is Ubuntu 22.04's (https://github.com/canonical/core-initrd/pull/71).
+VERSION = (
+    "systemd 255 (255.4-1ubuntu8)\n"
+    "+PAM +AUDIT +SELINUX +APPARMOR +IMA +SMACK +SECCOMP +GCRYPT +GNUTLS -OPENSSL +ACL +BLKID +CURL +ELFUTILS -FIDO2 +IDN2 -IDN +IPTC +KMOD +LIBCRYPTSETUP "
+    "-LIBFDISK +PCRE2 -PWQUALITY -P11KIT -QRENCODE +BZIP2 +LZ4 +XZ +ZLIB +ZSTD -XKBCOMMON +UTMP +SYSVINIT default-hierarchy=unified\n"
+)
 FAILED = (
     "Job for docker.service failed because the control process exited with error code.\n"
     'See "systemctl status docker.service" and "journalctl -xeu docker.service" for details.\n'
@@ -60,6 +66,9 @@ def _reload(station: Station, base: Path) -> None:
 
 
 def systemctl(call: Call) -> int:
+    if call.argv[1:] == ["--version"]:
+        call.out(VERSION)
+        return 0
     words = [word for word in call.argv[1:] if word not in ("-l", "--no-pager")]
     if not runs(call.base):
         call.err(NOT_BOOTED)
