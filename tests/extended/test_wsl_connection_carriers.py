@@ -11,6 +11,8 @@ from tests.integration.test_wsl_connection import (
     CARRIERS,
     Outcome,
     played,
+    test_a_command_may_be_silent_for_longer_than_any_timeout,
+    test_a_password_is_given_once_to_whom_asks_and_nothing_else_is_taken_for_it,
     test_a_task_costs_no_more_than_promised,
     test_a_task_that_takes_too_long_is_ended_on_the_host,
     test_names_that_cannot_be_are_refused_with_an_explanation,
@@ -22,6 +24,8 @@ from tests.integration.test_wsl_connection import (
 )
 
 __all__ = [
+    "test_a_command_may_be_silent_for_longer_than_any_timeout",
+    "test_a_password_is_given_once_to_whom_asks_and_nothing_else_is_taken_for_it",
     "test_a_task_costs_no_more_than_promised",
     "test_a_task_that_takes_too_long_is_ended_on_the_host",
     "test_names_that_cannot_be_are_refused_with_an_explanation",

@@ -38,13 +38,23 @@ WINDOWS_SIDE = {
     "ansible_become": True,
     "ansible_become_method": "runas",
     "ansible_become_user": "SYSTEM",
+    "ansible_become_flags": "logon_type=batch",
+    "ansible_shell_executable": "powershell.exe",
+    "ansible_remote_tmp": "C:\\Windows\\Temp",
+    "ansible_async_dir": "%USERPROFILE%\\.ansible_async",
     "ansible_python_interpreter": "C:\\Python312\\python.exe",
-    "ansible_os_family": "Windows",
-    "ansible_system": "Win32NT",
-    "ansible_user_dir": "C:\\Users\\dev",
 }
+# Facts of the Windows side, as ansible.windows.setup names them.
+WINDOWS_FACTS = {"os_family": "Windows", "system": "Win32NT", "distribution": "Microsoft Windows 11 Pro", "user_dir": "C:\\Users\\dev"}
 WINDOWS_PASSWORD = "Correct-Horse-42"
 BECOME_PASSWORD = "Battery-Staple-7"
+# sudo, boiled down: a prompt, one line of input, and another one after a wrong password; it takes no user but marks what it runs.
+ASKING = f"""#!/bin/sh
+while [ "$1" != /bin/sh ]; do [ "$1" = -p ] && prompt=$2; shift; done
+printf %s "$prompt" >&2; read -r given
+[ "$given" = {BECOME_PASSWORD} ] && BY_SUDO=yes exec "$@"
+printf 'Sorry, try again.\\n%s' "$prompt" >&2; read -r given; printf %s "$given" > /tmp/second-try; exit 1
+"""
 CONTENT = "Top-Secret-Content-of-a-file"
 ODD = "/tmp/naïve 'name' & %PATH% ^ 漢字"
 ALL_BYTES = "".join(f"\\{byte:03o}" for byte in range(256))
@@ -66,6 +76,7 @@ class Outcome:
 def tasks() -> list[dict[str, t.Any]]:
     shell, raw = "ansible.builtin.shell", "ansible.builtin.raw"
     return [
+        {"ansible.builtin.set_fact": {**WINDOWS_FACTS, "cacheable": True}},
         {"ansible.builtin.ping": {}},
         {"ansible.builtin.setup": {"filter": "ansible_system"}, "register": "facts"},
         {"hundred_kilobytes": {}, "register": "big"},
@@ -80,8 +91,12 @@ def tasks() -> list[dict[str, t.Any]]:
         {raw: "id -un", "register": "user"},
         {"ansible.builtin.command": "id -un", "become": True, "register": "root"},
         {"ansible.builtin.command": "id -un", "register": "unpipelined", "vars": {"ansible_pipelining": False}},
-        {raw: "true", "become": True, "become_method": "ansible.builtin.sudo", "vars": {"ansible_become_method": "ansible.builtin.sudo", **SUDO}},
+        {"ansible.builtin.copy": {"content": ASKING, "dest": "/tmp/asking", "mode": "0755"}, "no_log": True},
+        {shell: "echo $BY_SUDO", "become": True, "register": "asked", "vars": SUDO},
+        {shell: "true", "become": True, "ignore_errors": True, "register": "wrong", "vars": {**SUDO, **WRONG}},
+        {raw: "cat /tmp/second-try", "register": "second_try"},
         {"ansible.builtin.meta": "reset_connection"},
+        {raw: "sleep 3; echo late", "register": "late", "vars": IMPATIENT},
         {shell: "echo $$ > /tmp/lasting; exec sleep 300", "timeout": 3, "ignore_errors": True, "register": "too_long"},
         {raw: "for _ in 1 2 3 4 5 6 7 8 9; do kill -0 $(cat /tmp/lasting) || exit 0; sleep 0.5; done; echo alive", "register": "lasting"},
         {raw: "true", "vars": {"ansible_wsl_distribution": "Nope"}, "ignore_unreachable": True, "register": "no_distribution"},
@@ -91,8 +106,22 @@ def tasks() -> list[dict[str, t.Any]]:
     ]
 
 
-# The station's sudo lets the user through without asking, so the password stays over and must not reach the command.
-SUDO = {"ansible_become_password": BECOME_PASSWORD, "ansible_become_user": "dev"}
+SUDO = {
+    "ansible_become_method": "ansible.builtin.sudo",
+    "ansible_become_exe": "/tmp/asking",
+    "ansible_become_password": BECOME_PASSWORD,
+    "ansible_become_user": "root",  # to the user who it is already nothing is asked of sudo (BECOME_ALLOW_SAME_USER)
+    "ansible_become_flags": "-H -S",
+}
+WRONG = {"ansible_become_password": "Wrong-Staple-8"}
+# Less than the command is silent.
+IMPATIENT = {
+    "ansible_winrm_operation_timeout_sec": 1,
+    "ansible_winrm_read_timeout_sec": 2,
+    "ansible_psrp_operation_timeout": 1,
+    "ansible_psrp_read_timeout": 2,
+    "ansible_ssh_timeout": 2,
+}
 
 
 def write_play(directory: Path) -> None:
@@ -170,11 +199,23 @@ def test_output_input_and_files_are_exact(outcome: Outcome) -> None:
 def test_nothing_of_the_windows_side_leaks(outcome: Outcome) -> None:
     results = outcome.results
     assert results["facts"]["ansible_facts"]["ansible_system"] == "Linux"
+    assert re.search(r"PUT \S+ TO /home/dev/\.ansible/tmp/\S+/AnsiballZ_command\.py", outcome.output), "not pipelined, and not into a directory of Windows"
     assert results["user"]["stdout"].strip() == results["unpipelined"]["stdout"] == "dev"
     assert results["root"]["stdout"] == "root"
 
 
-@pytest.mark.parametrize("secret", [WINDOWS_PASSWORD, BECOME_PASSWORD, CONTENT])
+def test_a_password_is_given_once_to_whom_asks_and_nothing_else_is_taken_for_it(outcome: Outcome) -> None:
+    results = outcome.results
+    assert results["asked"]["stdout"] == "yes"
+    assert "Incorrect sudo password for user root" in results["wrong"]["msg"]
+    assert results["second_try"]["stdout"] == ""
+
+
+def test_a_command_may_be_silent_for_longer_than_any_timeout(outcome: Outcome) -> None:
+    assert outcome.results["late"]["stdout"].strip() == "late"
+
+
+@pytest.mark.parametrize("secret", [WINDOWS_PASSWORD, BECOME_PASSWORD, WRONG["ansible_become_password"], CONTENT])
 def test_nothing_secret_is_printed(outcome: Outcome, secret: str) -> None:
     assert secret not in outcome.output
     assert base64.b64encode(secret.encode()).decode().rstrip("=")[:-1] not in outcome.output
