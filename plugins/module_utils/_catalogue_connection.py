@@ -143,6 +143,10 @@ ENTRIES: tuple[Entry, ...] = (
             r"The file cannot be accessed by the system",
             r"The system cannot execute the specified program",
             r"^\s*(wsl\.exe *: *)?Access is denied\.",
+            # Windows PowerShell joins its own words to those of Windows, without a full stop: https://github.com/microsoft/WSL/issues/2323
+            r"Program 'wsl\.exe' failed to run: Access is denied",
+            # https://github.com/microsoft/WSL/issues/11279
+            r"Das System kann auf die Datei nicht zugreifen",
         ),
         cause="This wsl.exe is the packaged (Store) application, which Windows does not start from session 0, where WinRM works.",
         remedy=(

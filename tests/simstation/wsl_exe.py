@@ -216,6 +216,9 @@ def _in_distro(station: Station, user: str, invocation: Invocation, variables: M
     from tests.simstation import distro
     from tests.simstation.windows import wsl_service
 
+    if refusal := station.state["wsl"].get("refuses"):
+        # A trouble that is put into the document: the words of a real wsl.exe whose cause is not simulated, such as a policy of the domain.
+        raise Refused(refusal)
     code, text = wsl_service.start(station, user, invocation.distribution)
     if code != 0:
         return EndedProgram(code, encode(text, variables))
