@@ -17,7 +17,7 @@ POWERSHELL = FIXTURES.parents[2] / "plugins/plugin_utils/powershell"
 def test_every_verb_has_its_function() -> None:
     text = (POWERSHELL / "workstation.ps1").read_text(encoding="ascii")
     verbs = re.findall(r"^ +'(\w+)' \{ (?:, \()?(Invoke-\w+)", text, re.MULTILINE)
-    assert {verb for verb, _function in verbs} == {"shell", "environment", "registry", "file", "cim", "native", "write_file", "in_session"}
+    assert {verb for verb, _function in verbs} == {"shell", "environment", "registry", "file", "cim", "native", "write_file", "in_session", "register_task"}
     assert all(f"function {function}" in text for _verb, function in verbs)
 
 
