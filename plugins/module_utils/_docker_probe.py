@@ -64,8 +64,12 @@ class Probe:
                 found.append(f"{option}: {image!r} is not an image name; write registry/repository:tag, such as {DEFAULT_IMAGE}")
         if self.cuda_command and not self.cuda_image:
             found.append("cuda_command: needs cuda_image, the image that holds the CUDA program")
-        if self.timeout <= 0:
-            found.append(f"timeout: {self.timeout:g} is not a number of seconds above 0")
+        for option, seconds in (("timeout", self.timeout), ("pull_timeout", self.pull_timeout)):
+            if seconds <= 0:
+                found.append(f"{option}: {seconds:g} is not a number of seconds above 0")
+        for option, number, least in (("min_gpus", self.min_gpus, 1), ("min_memory_mib", self.min_memory_mib, 0)):
+            if number < least:
+                found.append(f"{option}: {number} is not a number from {least} up")
         if self.min_driver_version and not version_key(self.min_driver_version):
             found.append(f"min_driver_version: {self.min_driver_version!r} is not a version; write it as 555.85")
         return found

@@ -20,6 +20,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._docker_probe i
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import BROKEN, NOT_APPLICABLE, OK, UNSUPPORTED, Finding, Layer
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube import CATALOGUE, Look
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_declaration import Declaration
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_evidence import clean
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_plan import Drift, Step
 
 
@@ -74,7 +75,7 @@ def state_finding(wanted: Declaration, seen: Assessment) -> tuple[str, Finding |
     symptoms = {mk.ENGINE_UNREACHABLE: look.engine_text, mk.NOT_READY: look.node.reason, mk.API_SILENT: look.node.reason, mk.BUSY: look.at_work}
     entry = CATALOGUE[code]
     made_by = windows_profile(wanted.name) if seen.state == mk.FOREIGN_PROFILE else ""
-    symptom = f"found {made_by}" if made_by else symptoms.get(seen.state, look.status.text)
+    symptom = clean(f"found {made_by}" if made_by else symptoms.get(seen.state, look.status.text))
     return entry.status or BROKEN, entry.finding(symptom or f"the cluster is {seen.state}", name=wanted.name, maker=_maker(made_by))
 
 

@@ -125,6 +125,8 @@ class Cluster:
         self.environment = tools.environment()
         # What a command that ended well has said on its way.
         self.remarks: list[Finding] = []
+        # The start that ended well; whether the cluster comes up is seen later.
+        self.started: Completed | None = None
         self.profile_path = os.path.join(tools.minikube_home(), "profiles", wanted.name, "config.json")
 
     # --- looking
@@ -135,7 +137,8 @@ class Cluster:
         version = mk.parse_version(seen.stdout)
         if seen.missing:
             return "", CATALOGUE["MK-012"].finding(seen.told(), minikube=self.tools.minikube)
-        least = "1.33.1" if on_wsl() else "1.32.0"
+        # CDI since kubernetes/minikube#20959.
+        least = "1.37.0" if self.wanted.gpus == "nvidia.com" else "1.33.1" if on_wsl() else "1.32.0"
         if version and self.wanted.gpus and version_key(version) < version_key(least):
             return version, CATALOGUE["MK-011"].finding(f"minikube {version}", found=version, wanted=least)
         return version, None if version else CATALOGUE["MK-199"].finding(seen.told())
@@ -319,6 +322,7 @@ class Cluster:
     def _checked(self, arguments: t.Sequence[str], seconds: float) -> Layer | None:
         done = self._minikube(arguments, seconds, self._tell_event)
         if done.ok:
+            self.started = done if arguments[0] == "start" else self.started
             self.remarks += [CATALOGUE["MK-048"].finding(clean(said), addon=name) for name, said in mk.addons_not_applied(done.stdout).items()]
             return None
         if done.timed_out:
@@ -335,7 +339,14 @@ class Cluster:
         return self._failed(finding, done, journal, entry.status or BROKEN)
 
     def _failed(self, finding: Finding, done: Completed, journal: str = "", status: str = BROKEN) -> Layer:
-        seen = {
+        return Layer("cluster", status, finding.cause, {"evidence": self._evidence(done, journal)}, [finding])
+
+    def evidence_of_start(self) -> dict[str, t.Any]:
+        """Of a start that ended well although the cluster did not come up; empty when there was none."""
+        return self._evidence(self.started, self._journal()) if self.started is not None else {}
+
+    def _evidence(self, done: Completed, journal: str) -> dict[str, t.Any]:
+        return {
             "command": clean(" ".join(done.argv)),
             "rc": done.rc,
             "events": [clean(event.told())[:300] for event in mk.parse_events(done.stdout) if event.kind != "download.progress"][-25:],
@@ -343,7 +354,6 @@ class Cluster:
             "journal": clean(journal)[-EVIDENCE_LENGTH:],
             "path": self._keep(done, journal),
         }
-        return Layer("cluster", status, finding.cause, {"evidence": seen}, [finding])
 
     def _keep(self, done: Completed, journal: str) -> str:
         """`minikube logs` and the rest as files on the target: the next run deletes a half-made node, and its words with it."""

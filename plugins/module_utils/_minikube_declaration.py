@@ -54,6 +54,7 @@ _OWNED = {
     "cache-images": "cache_images",
     "mount": "mounts",
     "mount-string": "mounts",
+    "ha": "nodes",
 }
 _FORBIDDEN = {
     "dry-run": "it makes a profile all the same",
@@ -79,7 +80,8 @@ class Declaration:
     cpus: str = ""
     disk_size: str = ""
     kubernetes_version: str = ""
-    addons: t.Mapping[str, bool] = field(default_factory=dict)
+    # None for a value that is neither yes nor no.
+    addons: t.Mapping[str, bool | None] = field(default_factory=dict)
     extra_config: t.Mapping[str, str] = field(default_factory=dict)
     extra_start_args: tuple[str, ...] = ()
     cgroup_driver: str = "auto"
@@ -115,7 +117,9 @@ def size_mb(text: str) -> int | None:
 
 
 def kebab(text: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"-\1", text).lower()
+    """As Kubernetes spells its flags: cgroupDriver and cgroup_driver are cgroup-driver, TLSCertFile is tls-cert-file."""
+    words = re.sub(r"(?<=[a-z0-9])([A-Z])|(?<=[A-Z])([A-Z][a-z])", r"-\1\2", text)
+    return "-".join(re.findall(r"[a-z0-9]+", words.lower()))
 
 
 def refusals(wanted: Declaration) -> list[Finding]:
@@ -124,6 +128,7 @@ def refusals(wanted: Declaration) -> list[Finding]:
         *_gpu_refusals(wanted),
         *_value_refusals(wanted),
         *_start_refusals(wanted),
+        *_addon_refusals(wanted.addons),
         *_extra_config_refusals(wanted.extra_config),
         *_flag_refusals(wanted.extra_start_args),
     ]
@@ -164,11 +169,20 @@ def _value_refusals(wanted: Declaration) -> list[Finding]:
         refuse("disk_size", wanted.disk_size, "a size such as 40g")
     if wanted.kubernetes_version and not re.match(r"^(v?\d+\.\d+(\.\d+(-[\w.]+)?)?|stable|latest|newest)$", wanted.kubernetes_version):
         refuse("kubernetes_version", wanted.kubernetes_version, "a version such as v1.35.1, or stable")
-    if wanted.nodes < 1:
-        refuse("nodes", wanted.nodes, "1")
-    for addon in wanted.addons:
-        if not re.match(r"^[a-z0-9][a-z0-9-]*$", addon):
-            refuse("addons", addon, "names that minikube addons list shows, such as metrics-server")
+    for option, number, least in (("nodes", wanted.nodes, 1), ("start_timeout", wanted.start_timeout, 0), ("wait_timeout", wanted.wait_timeout, 0)):
+        if number < least:
+            refuse(option, number, f"a whole number from {least} up")
+    return found
+
+
+def _addon_refusals(addons: t.Mapping[str, bool | None]) -> list[Finding]:
+    found = []
+    for name, switch in addons.items():
+        if not re.match(r"^[a-z0-9][a-z0-9-]*$", name):
+            instead = "names that minikube addons list shows, such as metrics-server"
+            found.append(_refuse("MK-007", f"addons: {name}", option="addons", value=name, instead=instead))
+        elif switch is None:
+            found.append(_refuse("MK-007", f"addons: {name}", option="addons", value=f"the value of {name}", instead=f"{name}: true or {name}: false"))
     return found
 
 
@@ -205,14 +219,16 @@ def _usable_static_ip(text: str) -> bool:
 
 def _extra_config_refusals(extra_config: t.Mapping[str, str]) -> list[Finding]:
     found = []
-    for key in extra_config:
+    for key, value in extra_config.items():
         component, dot, option = key.partition(".")
         if not dot or not option or component not in COMPONENTS:
             instead = f"component.option with one of {', '.join(COMPONENTS)}, such as kubelet.max-pods"
             found.append(_refuse("MK-007", f"extra_config: {key}", option="extra_config", value=key, instead=instead))
-        elif component == "kubelet" and re.search(r"[A-Z_]", option):
-            instead = f"kubelet.{kebab(option.replace('_', '-'))}"
-            found.append(_refuse("MK-005", f"extra_config: {key}", flag=key, instead=instead))
+        elif component == "kubelet" and option != kebab(option):
+            found.append(_refuse("MK-005", f"extra_config: {key}", flag=key, instead=f"kubelet.{kebab(option) or 'max-pods'}"))
+        elif not value:
+            instead = f"{key} with one plain value, such as 50"
+            found.append(_refuse("MK-007", f"extra_config: {key}", option="extra_config", value=f"the value of {key}", instead=instead))
     return found
 
 
@@ -221,7 +237,8 @@ def _flag_refusals(arguments: t.Sequence[str]) -> list[Finding]:
     for argument in arguments:
         if not argument.startswith("-"):
             continue
-        flag = argument.lstrip("-").partition("=")[0]
+        # -p=gpu, -pgpu and -p gpu are the same.
+        flag = argument.lstrip("-").partition("=")[0] if argument.startswith("--") else argument[1:2]
         if flag.startswith("kvm-"):
             found.append(
                 _refuse("MK-003" if flag == "kvm-gpu" else "MK-008", argument, flag=argument, why="it belongs to the kvm2 driver", instead="driver: docker")

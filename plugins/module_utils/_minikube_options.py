@@ -87,11 +87,17 @@ def declaration(params: t.Mapping[str, t.Any]) -> Declaration:
     )
 
 
-def truth(value: t.Any) -> bool:
-    """Values inside a dict are not converted by Ansible; `no` may arrive as text."""
-    return str(value).strip().lower() in ("true", "yes", "on", "1") if not isinstance(value, bool) else value
+def truth(value: t.Any) -> bool | None:
+    """Values inside a dict are not converted by Ansible; `no` may arrive as text. None for what is neither."""
+    text = str(value).strip().lower()
+    return text in BOOLEANS_TRUE if text in BOOLEANS_TRUE + BOOLEANS_FALSE else None
+
+
+BOOLEANS_TRUE, BOOLEANS_FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
 def plain(value: t.Any) -> str:
-    """As a command line wants it: YAML's true is Go's true."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """As a command line wants it: YAML's true is Go's true. Empty for what is no single value."""
+    if value is None or isinstance(value, (dict, list)):
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value).strip()

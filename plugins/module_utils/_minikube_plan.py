@@ -127,7 +127,7 @@ def _extra_config_drift(declared: t.Mapping[str, str], found: t.Mapping[str, str
         yield Drift("extra_config", dict(declared), dict(found), RESTART)
 
 
-def _addon_drift(declared: t.Mapping[str, bool], found: t.Mapping[str, bool]) -> t.Iterator[Drift]:
+def _addon_drift(declared: t.Mapping[str, bool | None], found: t.Mapping[str, bool]) -> t.Iterator[Drift]:
     for name, on in sorted(declared.items()):
         if bool(found.get(name, False)) != on:
             yield Drift(f"addons.{name}", on, bool(found.get(name, False)), IN_PLACE)

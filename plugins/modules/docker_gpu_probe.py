@@ -15,6 +15,8 @@ description:
     and the container is removed by its name. Should the module be killed as well, the next run removes what it left.
   - A failure is recognised by its text, never by the exit code, and explained by a finding with cause and remedy.
   - Nothing but images is fetched, and only when O(pull) allows it.
+  - Refused before anything is run are O(gpus) in another form than below, names of images with blanks or a leading dash, O(cuda_command) without
+    O(cuda_image), O(min_driver_version) that is no version, and numbers below what they mean.
 options:
   image:
     description:
@@ -61,7 +63,7 @@ options:
     elements: str
     default: []
   min_gpus:
-    description: How many GPUs the container must see.
+    description: How many GPUs the container must see, at least one.
     type: int
     default: 1
   min_driver_version:

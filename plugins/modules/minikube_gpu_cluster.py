@@ -22,7 +22,8 @@ description:
     same job.
 options:
   name:
-    description: The profile, which is also the name of the container, of the node and of the kubeconfig context.
+    description:
+      - The profile, which is also the name of the container, of the node and of the kubeconfig context. Letters, digits and dashes, at least two.
     type: str
     default: minikube
   state:
@@ -45,7 +46,7 @@ options:
     default: docker
   gpus:
     description:
-      - Which GPUs the node gets, V(all), V(nvidia), V(nvidia.com) for CDI, or an empty string for none.
+      - Which GPUs the node gets, V(all), V(nvidia), V(nvidia.com) for CDI (minikube 1.37 or newer), or an empty string for none. Anything else is refused.
       - minikube ignores this flag on an existing cluster, so a change needs a new one.
     type: str
     default: all
@@ -54,12 +55,13 @@ options:
       - Memory of the node such as V(16000mb) or V(16g) (binary units), V(auto), V(max) or V(no-limit). A bare number is in MB. Empty leaves it to minikube.
       - V(auto) takes four fifths of what the Docker engine has when the cluster is made, and leaves at least 2 GiB outside. A cluster that is there keeps
         what it has. Where that is less than the guide's 16000 MB, a finding names the key of C(.wslconfig) to raise.
-      - More than the Docker engine has is refused.
+      - Less than 1800 MB, and more than the Docker engine has, is refused.
     type: str
     default: ""
   cpus:
     description:
-      - Number of CPUs of the node such as V(8), or V(auto), V(max), V(no-limit). Empty leaves it to minikube.
+      - Number of CPUs of the node such as V(8), or V(auto), V(max), V(no-limit). Empty leaves it to minikube. Less than two, and more than the Docker
+        engine has, is refused.
       - V(auto) takes what the Docker engine has when the cluster is made, less one or two for the host.
     type: str
     default: ""
@@ -69,7 +71,8 @@ options:
     default: ""
   kubernetes_version:
     description:
-      - Version such as V(v1.35.1). A higher one than the cluster has is an upgrade in place, a lower one needs a new cluster.
+      - Version such as V(v1.35.1) or V(1.35), V(stable), V(latest) or V(newest); anything else is refused. A higher one than the cluster has is an
+        upgrade in place, a lower one needs a new cluster.
       - Empty leaves it to minikube and is no drift afterwards.
     type: str
     default: ""
@@ -78,24 +81,30 @@ options:
     type: int
     default: 1
   addons:
-    description: Addons by name, V(true) for enabled and V(false) for disabled. Others are left alone.
+    description: Addons by name, V(true) for enabled and V(false) for disabled; any other value is refused. Others are left alone.
     type: dict
     default: {}
   extra_config:
     description:
       - Settings of Kubernetes components as C(component.option) and value, such as C(kubelet.max-pods).
-      - Options of the kubelet are flags in kebab-case; camelCase is refused, because minikube takes minutes to fail on it and never names it.
+      - Options of the kubelet are flags in kebab-case; anything else, such as camelCase, is refused with the right spelling, because minikube takes
+        minutes to fail on it and never names it. Refused are also other components than C(apiserver), C(controller-manager), C(scheduler), C(etcd),
+        C(kubeadm), C(kubelet) and C(kube-proxy), and a value that is empty, a list or a dictionary.
     type: dict
     default: {}
   extra_start_args:
-    description: More arguments for C(minikube start), as they are. Flags that an option owns and flags that a module must not use are refused.
+    description:
+      - More arguments for C(minikube start), as they are.
+      - Refused are flags that an option owns, C(--kvm-gpu) and others of the kvm2 driver, and C(--dry-run), C(--delete-on-failure), C(--output),
+        C(--interactive), C(--keep-context) and C(--download-only), which a module must not use.
     type: list
     elements: str
     default: []
   cgroup_driver:
     description:
       - V(auto) leaves the kubelet's cgroup driver to minikube, which aligns it with the runtime by itself.
-      - V(match_engine) passes the Docker engine's driver, V(systemd) and V(cgroupfs) pass themselves; all three with a warning.
+      - V(match_engine) passes the Docker engine's driver, V(systemd) and V(cgroupfs) pass themselves; all three with a warning. One that contradicts
+        O(force_systemd) is refused.
     type: str
     choices:
       - auto
@@ -125,7 +134,7 @@ options:
     type: bool
   mounts:
     description:
-      - A directory of the host in the node, as C(/host/path:/node/path). minikube takes one only, so more are refused.
+      - A directory of the host in the node, as C(/host/path:/node/path), two absolute paths. minikube takes one only, so more are refused.
     type: list
     elements: str
     default: []
@@ -232,6 +241,8 @@ attributes:
     details: Progress is shown by an action plugin; run without it the module does the same work in one silent step.
 notes:
   - Run it as an ordinary user in the group C(docker). minikube refuses root.
+  - What is said to be refused is refused before anything is touched, with what to write instead; what can be known without the engine already on
+    the controller, with O(validate_only).
   - The user's current kubectl context and other profiles stay as they are. Who has selected no context gets this cluster's, as with C(minikube start).
   - To work as another user, give the task C(become_user); minikube's files and the kubeconfig are that user's.
   - How a difference is corrected. Applied in place are O(addons). A restart (C(minikube start), which restarts every pod) is needed for
@@ -342,7 +353,7 @@ evidence:
   description:
     - The failed command, its last events, and the end of the kubelet's journal, without secrets. After a failed start C(path) is a directory on the
       target with more of each and with C(minikube logs); the newest five are kept.
-  returned: when a command failed
+  returned: when a command failed, or a start ended well and the cluster did not come up
   type: dict
   sample:
     command: minikube start -p minikube
@@ -503,7 +514,8 @@ class Manager:
             after = self.cluster.wait_ready()
         layer = self.cluster.layer(after, changed=True)
         layer.findings += [finding for finding in self._reasons(seen) if finding.code == "MK-021"]
-        return self._answer(layer, seen, changed=True)
+        evidence = self.cluster.evidence_of_start() if layer.stops else {}
+        return self._answer(layer, seen, changed=True, **({"evidence": evidence} if evidence else {}))
 
     def _after_the_other(self, seen: Assessment, tell: _jobs.Tell) -> dict[str, t.Any]:
         """Somebody else's minikube ends first; what it left is looked at like any other cluster."""

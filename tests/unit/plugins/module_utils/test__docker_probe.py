@@ -246,6 +246,9 @@ def test_an_engine_that_does_not_answer(reply: probes.Completed, code: str, stat
         (Probe(image="a b"), "image"),
         (Probe(image="--privileged"), "image"),
         (Probe(timeout=0), "timeout"),
+        (Probe(pull_timeout=0), "pull_timeout"),
+        (Probe(min_gpus=0), "min_gpus"),
+        (Probe(min_memory_mib=-1), "min_memory_mib"),
         (Probe(min_driver_version="new"), "min_driver_version"),
     ],
 )

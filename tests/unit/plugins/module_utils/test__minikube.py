@@ -301,7 +301,15 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"extra_start_args": ("--kvm-gpu=true",)}, "MK-003", "gpus: all"),
     ({"nodes": 2}, "MK-004", "nodes: 1"),
     ({"extra_config": {"kubelet.cgroupDriver": "systemd"}}, "MK-005", "kubelet.cgroup-driver"),
+    ({"extra_config": {"kubelet.TLSCertFile": "/x"}}, "MK-005", "kubelet.tls-cert-file"),
+    ({"extra_config": {"kubelet.max_pods": "50"}}, "MK-005", "kubelet.max-pods"),
+    ({"extra_config": {"kubelet.--max-pods": "50"}}, "MK-005", "kubelet.max-pods"),
+    ({"extra_config": {"kubelet.max pods": "50"}}, "MK-005", "kubelet.max-pods"),
+    ({"extra_config": {"kubelet.max-pods": ""}}, "MK-007", "one plain value"),
     ({"extra_start_args": ("--cgroupDriver=systemd",)}, "MK-005", "--cgroup-driver"),
+    ({"extra_start_args": ("-pother",)}, "MK-008", "name as an option"),
+    ({"extra_start_args": ("-n", "3")}, "MK-008", "nodes as an option"),
+    ({"extra_start_args": ("--ha",)}, "MK-008", "nodes as an option"),
     ({"extra_start_args": ("--gpus=all",)}, "MK-008", "gpus as an option"),
     ({"extra_start_args": ("--nodes", "3")}, "MK-008", "nodes as an option"),
     ({"extra_start_args": ("--extra-config=kubelet.cgroupDriver=systemd",)}, "MK-008", "extra_config as an option"),
@@ -328,6 +336,10 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"extra_config": {"kublet.max-pods": "10"}}, "MK-007", "kubelet.max-pods"),
     ({"extra_config": {"max-pods": "10"}}, "MK-007", "kubelet.max-pods"),
     ({"addons": {"Metrics Server": True}}, "MK-007", "metrics-server"),
+    ({"addons": {"metrics-server": None}}, "MK-007", "metrics-server: true"),
+    ({"start_timeout": -1}, "MK-007", "from 0 up"),
+    ({"wait_timeout": -1}, "MK-007", "from 0 up"),
+    ({"nodes": 0}, "MK-007", "from 1 up"),
 ]
 
 
@@ -346,7 +358,7 @@ def test_refused_before_anything_is_touched(changes: dict[str, Any], code: str, 
         {"memory": "16000mb", "cpus": "8", "disk_size": "40g", "kubernetes_version": "v1.35.1", "addons": {"metrics-server": True}},
         {"memory": "max", "cpus": "no-limit", "kubernetes_version": "1.35", "extra_config": {"kubelet.max-pods": "50", "apiserver.v": "4"}},
         {"gpus": "", "driver": "kvm2", "container_runtime": "containerd", "nodes": 3},
-        {"extra_start_args": ("--embed-certs", "--listen-address", "127.0.0.1")},
+        {"extra_start_args": ("--embed-certs", "--listen-address", "127.0.0.1", "--log_file=/tmp/x", "-v", "8")},
         {"memory": "auto", "cpus": "auto", "static_ip": "192.168.200.200", "force_systemd": True, "preload": False, "cache_images": False},
         {"mounts": ("/home/dev/models:/models",), "wait": ("apiserver", "node_ready"), "wsl_gpu": "off"},
         {"wait": ("all",), "wsl_gpu": "mounts", "cgroup_driver": "systemd", "force_systemd": True},
@@ -377,7 +389,38 @@ def test_start_arguments_are_only_what_the_declaration_needs() -> None:
     assert declaring.start_arguments(wanted) == common + tail
 
 
-@pytest.mark.parametrize(("choice", "passed"), [("auto", []), ("systemd", ["systemd"]), ("match_engine", ["cgroupfs"])])
+@pytest.mark.parametrize(
+    ("changes", "added"),
+    [
+        ({"name": "other", "driver": "kvm2", "container_runtime": "containerd"}, ["other", "--driver=kvm2", "--container-runtime=containerd"]),
+        ({"disk_size": "40g"}, ["--disk-size=40g"]),
+        ({"base_image": "local/kicbase:1"}, ["--base-image=local/kicbase:1"]),
+        ({"static_ip": "192.168.200.200"}, ["--static-ip=192.168.200.200"]),
+        ({"force_systemd": True}, ["--force-systemd=true"]),
+        ({"force_systemd": False}, ["--force-systemd=false"]),
+        ({"preload": False}, ["--preload=false"]),
+        ({"cache_images": False}, ["--cache-images=false"]),
+        ({"wait": ("apiserver", "node_ready")}, ["--wait=apiserver,node_ready"]),
+        ({"nodes": 3}, ["--nodes=3"]),
+        ({"wait_timeout": 600}, ["--wait-timeout=600s"]),
+        ({"mounts": ("/a:/b",)}, ["--mount", "--mount-string=/a:/b"]),
+        ({"wsl_gpu": "mounts"}, ["--mount", "--mount-string=/usr/lib/wsl:/usr/lib/wsl"]),
+        ({"memory": "auto", "cpus": "auto"}, []),
+        ({"memory": "no-limit", "cpus": "max"}, ["--memory=no-limit", "--cpus=max"]),
+        ({"start_timeout": 60, "recreate": "never", "state": "stopped"}, []),
+    ],
+)
+def test_each_option_becomes_its_flag(changes: dict[str, Any], added: list[str]) -> None:
+    bare = declaring.start_arguments(Declaration())
+    assert [argument for argument in declaring.start_arguments(Declaration(**changes)) if argument not in bare] == added
+
+
+@pytest.mark.parametrize("gpus", ["", "all", "nvidia", "nvidia.com"])
+def test_gpus_become_their_flag(gpus: str) -> None:
+    assert [word for word in declaring.start_arguments(Declaration(gpus=gpus)) if "gpus" in word] == ([f"--gpus={gpus}"] if gpus else [])
+
+
+@pytest.mark.parametrize(("choice", "passed"), [("auto", []), ("systemd", ["systemd"]), ("cgroupfs", ["cgroupfs"]), ("match_engine", ["cgroupfs"])])
 def test_cgroup_driver(choice: str, passed: list[str]) -> None:
     arguments = declaring.start_arguments(Declaration(cgroup_driver=choice), "cgroupfs")
     assert [argument for argument in arguments if "cgroup" in argument] == [f"--extra-config=kubelet.cgroup-driver={value}" for value in passed]
@@ -396,6 +439,10 @@ def test_no_drift() -> None:
 
 
 DRIFTED: list[tuple[dict[str, Any], str, str]] = [
+    ({"driver": "podman"}, "driver", planning.RECREATE),
+    ({"container_runtime": "containerd"}, "container_runtime", planning.RECREATE),
+    ({"nodes": 2}, "nodes", planning.RECREATE),
+    ({"cpus": "max"}, "cpus", planning.CANNOT_BE_READ),
     ({"gpus": ""}, "gpus", planning.RECREATE),
     ({"gpus": "nvidia.com"}, "gpus", planning.RECREATE),
     ({"memory": "16000mb"}, "memory", planning.RECREATE),

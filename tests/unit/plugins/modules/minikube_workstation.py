@@ -198,7 +198,7 @@ def not_ready(workstation: Workstation) -> None:
     workstation.make()
     with workstation.station.changed() as state:
         state["clusters"][NAME]["knobs"]["node_ready"] = False
-    clusters.existing(workstation.station, NAME).look()
+    clusters.get(workstation.station, NAME, workstation.home / ".minikube").look()
 
 
 def stale(workstation: Workstation) -> None:

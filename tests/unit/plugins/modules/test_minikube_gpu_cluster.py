@@ -412,8 +412,12 @@ def test_a_start_that_ends_well_is_not_believed(bed: Bed) -> None:
     bed.no_profile()
     bed.answers.update({**ENGINE, "minikube start": bed.started})
     bed.node = Node(True, False, "KubeletNotReady: network plugin is not ready")
+    bed.answers["docker exec gpu journalctl"] = call("kubelet_camelcase_journal")
     done = bed.run()
     assert (done["failed"], layer(done)["status"], codes(done)[0]) == (True, "broken", "MK-029")
+    # What was said is kept for this one too.
+    assert (done["evidence"]["rc"], "unknown flag: --cgroupDriver" in done["evidence"]["journal"]) == (0, True)
+    assert (bed.home / done["evidence"]["path"].replace("~", str(bed.home)) / "minikube-logs.txt").exists()
 
 
 def test_a_delete_that_deletes_nothing_is_not_believed(bed: Bed) -> None:
@@ -451,11 +455,22 @@ def test_root_is_refused_with_the_user_to_use(bed: Bed, monkeypatch: pytest.Monk
     assert "dev" in done["msg"]
 
 
-@pytest.mark.parametrize(("version", "wsl", "old"), [("v1.31.2", False, True), ("v1.32.0", False, False), ("v1.33.0", True, True), ("v1.33.1", True, False)])
-def test_too_old_for_gpus(bed: Bed, monkeypatch: pytest.MonkeyPatch, version: str, wsl: bool, old: bool) -> None:
+@pytest.mark.parametrize(
+    ("version", "wsl", "gpus", "old"),
+    [
+        ("v1.31.2", False, "all", True),
+        ("v1.32.0", False, "all", False),
+        ("v1.33.0", True, "all", True),
+        ("v1.33.1", True, "all", False),
+        ("v1.36.0", False, "nvidia.com", True),
+        ("v1.37.0", True, "nvidia.com", False),
+        ("v1.31.2", False, "", False),
+    ],
+)
+def test_too_old_for_gpus(bed: Bed, monkeypatch: pytest.MonkeyPatch, version: str, wsl: bool, gpus: str, old: bool) -> None:
     monkeypatch.setattr(_minikube_cluster, "on_wsl", lambda: wsl)
-    bed.answers["minikube version"] = answer(json.dumps({"minikubeVersion": version}))
-    assert (codes(bed.run()) == ["MK-011"]) is old
+    bed.answers.update({**ENGINE, "minikube version": answer(json.dumps({"minikubeVersion": version}))})
+    assert (codes(bed.run(gpus=gpus, check=True)) == ["MK-011"]) is old
 
 
 def test_no_minikube(bed: Bed) -> None:
@@ -480,6 +495,26 @@ def test_no_secret_in_evidence(bed: Bed) -> None:
     assert "xyz" not in text
     assert "QUJD" not in text
     assert str(bed.home) not in text
+
+
+@pytest.mark.parametrize("value", ["maybe", "", None, 2])
+def test_an_addon_that_is_neither_on_nor_off_is_refused(bed: Bed, value: Any) -> None:
+    assert (codes(bed.run(addons={"metrics-server": value})), bed.runner.calls) == (["MK-007"], [])
+
+
+@pytest.mark.parametrize("value", [None, {"a": True}, ["a"]])
+def test_a_setting_without_one_plain_value_is_refused(bed: Bed, value: Any) -> None:
+    assert (codes(bed.run(extra_config={"kubelet.max-pods": value})), bed.runner.calls) == (["MK-007"], [])
+
+
+def test_no_home_in_what_is_said_of_a_state(bed: Bed) -> None:
+    """As recorded, minikube names the kubeconfig by its path."""
+    said = f'E1121 status.go:457] kubeconfig endpoint: get endpoint: "gpu" does not appear in {bed.home}/.kube/config'
+    bed.answers["minikube status"] = replace(call("status_kubeconfig_stale"), stderr=said)
+    done = bed.run(check=True)
+    assert codes(done) == ["MK-028"]
+    assert "~/.kube/config" in layer(done)["findings"][0]["symptom"]
+    assert str(bed.home) not in json.dumps(done["layers"])
 
 
 def test_the_job_of_a_killed_run_is_found_again(bed: Bed) -> None:
