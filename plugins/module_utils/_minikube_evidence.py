@@ -17,12 +17,12 @@ import typing as t
 FILE_BYTES = 256 * 1024
 KEPT = 5
 
-_SECRET = re.compile(
-    r"(?i)(bearer\s+|--(?:token|certificate-key)\s+|(?:token|password|passwd|secret|client-key-data|certificate-key|authorization)[\"']?\s*[:=]\s*[\"']?)"
-    r"[^\s\"',]+"
-)
-# As in a proxy's address.
-_CREDENTIALS = re.compile(r"(://)[^\s/@\"']+@")
+_NAMED = r"(?:token|password|passwd|secret|api[-_]?key|access[-_]?key|client-key-data|certificate-key|authorization|dockerconfigjson|[\"']auth)"
+_VALUE = r"(?:(?:basic|bearer)\s+)?(?:\"[^\"]*\"|'[^']*'|[^\s\"',]+)"
+# Inside an event of JSON the quotes have a backslash.
+_SECRET = re.compile(rf"(?i)({_NAMED}\\?[\"']?\s*[:=]\s*\\?|--[\w-]*{_NAMED}\s+|\bbearer\s+){_VALUE}")
+# As in a proxy's address; a password may have an @ of its own.
+_CREDENTIALS = re.compile(r"(://)[^\s/\"']+@")
 _KEYS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 # kubeadm's bootstrap tokens, and tokens of service accounts.
 _TOKENS = re.compile(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b|\beyJ[\w-]+\.[\w-]+\.[\w-]+")
