@@ -115,4 +115,3 @@ def _backup(path: str, before: bytes) -> str:
     with os.fdopen(os.open(backup, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
         file.write(before)
     return backup
-
