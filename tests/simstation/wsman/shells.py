@@ -19,6 +19,7 @@ from tests.simstation.wsman.soap import Envelope, Fault
 
 # Room in an answer for everything that is not output.
 ENVELOPE_OVERHEAD = 2000
+TIMED_OUT = "The WS-Management service cannot complete the operation within the time specified in OperationTimeout."
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,23 @@ Launcher = Callable[[CommandRequest], Program]
 
 
 @dataclass
+class Receipt:
+    """The last answer to a Receive of one command. The very same request, sent again, gets the very same answer: a client whose connection was too slow
+    relies on it (pypsrp, WSMan.receive)."""
+
+    message_id: str | None = None
+    answer: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@dataclass
 class Shell:
     user: str
     environment: dict[str, str]
     directory: str
     id: str = field(default_factory=lambda: str(uuid.uuid4()).upper())
     programs: dict[str, Program] = field(default_factory=dict)
+    receipts: dict[str, Receipt] = field(default_factory=dict)
     operations: int = 0
     used: float = field(default_factory=time.monotonic)
 
@@ -135,6 +147,7 @@ class Shells:
         command_id = str(uuid.uuid4()).upper()
         with self._lock:
             shell.programs[command_id] = program
+            shell.receipts[command_id] = Receipt()
         return f"<rsp:CommandResponse><rsp:CommandId>{command_id}</rsp:CommandId></rsp:CommandResponse>", command_id
 
     def _send(self, user: str, request: Envelope) -> tuple[str, str]:
@@ -150,18 +163,21 @@ class Shells:
         shell = self._shell(user, request)
         command_id = request.find("rsp:Receive/rsp:DesiredStream").get("CommandId", "")
         program = self._program(shell, command_id)
-        output = program.read((request.max_envelope - ENVELOPE_OVERHEAD) * 3 // 4, request.operation_timeout)
-        if output is None:
-            raise Fault(
-                soap.OPERATION_TIMEOUT, "w:TimedOut", "The WS-Management service cannot complete the operation within the time specified in OperationTimeout."
-            )
-        return _receive_response(command_id, output), command_id
+        receipt = shell.receipts.get(command_id, Receipt())
+        with receipt.lock:
+            if receipt.message_id != request.message_id:
+                output = program.read((request.max_envelope - ENVELOPE_OVERHEAD) * 3 // 4, request.operation_timeout)
+                if output is None:
+                    raise Fault(soap.OPERATION_TIMEOUT, "w:TimedOut", TIMED_OUT)
+                receipt.message_id, receipt.answer = request.message_id, _receive_response(command_id, output)
+            return receipt.answer, command_id
 
     def _signal(self, user: str, request: Envelope) -> tuple[str, str]:
         shell = self._shell(user, request)
         command_id = request.find("rsp:Signal").get("CommandId", "")
         with self._lock:
             program = shell.programs.pop(command_id, None)
+            shell.receipts.pop(command_id, None)
         if program is not None:
             program.kill()
         return "<rsp:SignalResponse/>", command_id

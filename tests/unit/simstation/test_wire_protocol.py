@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import ssl
@@ -126,6 +127,22 @@ def test_receive_times_out_until_there_is_output(bench: Bench) -> None:
     with pytest.raises(WinRMOperationTimeoutError):
         protocol.get_command_output_raw(shell, command)
     assert protocol.get_command_output(shell, command)[0] == b"done\n"
+
+
+def test_the_same_receive_again_gets_the_same_answer_and_a_new_one_does_not(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    protocol = client(plain(bench))
+    shell = protocol.open_shell()
+    command = protocol.run_command(shell, "echo once")
+    send, sent = protocol.send_message, list[str]()
+
+    def noted(message: str) -> bytes:
+        sent.append(message)
+        return send(message)
+
+    monkeypatch.setattr(protocol, "send_message", noted)
+    assert protocol.get_command_output_raw(shell, command)[0] == b"echo once"
+    assert base64.b64encode(b"echo once") in send(sent[0])
+    assert protocol.get_command_output_raw(shell, command)[0] == b""
 
 
 def test_signal_ends_a_running_program(bench: Bench) -> None:
