@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible import constants as C
 from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNotFound
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play_context import PlayContext
@@ -96,6 +97,15 @@ def test_the_carrier_gets_its_own_options_unchanged() -> None:
     }
     assert {name: carrier.get_option(name) for name in wanted} == wanted
     assert carrier.get_option("_extras") == {"ansible_winrm_server_cert_validation": "validate", "ansible_winrm_read_timeout_sec": 90}
+
+
+@pytest.mark.parametrize("carrier", ["winrm", "psrp", "ssh"])
+def test_no_option_of_a_carrier_is_declared_again(carrier: str) -> None:
+    plugin = connection(ansible_wsl_carrier=carrier)
+    ours, theirs = (set(C.config.get_plugin_vars("connection", loaded._load_name)) for loaded in (plugin, plugin._carrier.plugin))
+    assert "ansible_wsl_carrier" in ours
+    assert "ansible_password" in theirs
+    assert ours & theirs <= {"ansible_pipelining"}
 
 
 def test_our_options_are_the_linux_side() -> None:
@@ -417,6 +427,6 @@ def test_reset_and_close_give_the_shell_back() -> None:
 def test_the_linux_play_undoes_become_that_an_inventory_sets_for_windows() -> None:
     """ansible_become outranks what a task says (task_executor.py, unless it is null): every Linux task would run as root, which minikube refuses."""
     play = yaml.safe_load((Path(__file__).parents[4] / "playbooks/vars/linux_side_of_windows.yml").read_text(encoding="utf-8"))
-    assert {"ansible_become", "ansible_become_method", "ansible_shell_type", "ansible_python_interpreter"} <= set(play)
+    assert {"ansible_become_method", "ansible_shell_type", "ansible_python_interpreter", "ansible_remote_tmp", "ansible_async_dir"} <= set(play)
     assert play["ansible_become"] is None
     assert play["ansible_become_method"] == NAME
