@@ -93,8 +93,8 @@ notes:
   - The password of C(sudo), C(su) and other become methods that read it from standard input is given when they ask. With
     P(gpudev.workstation.wsl#become) none is needed.
   - With the carrier V(ssh), what the C(ssh) program itself says ends up in standard error, as it does with P(ansible.builtin.ssh#connection).
-  - The play that works inside WSL should set C(ansible_python_interpreter), C(ansible_become_method) and C(ansible_shell_type) in its C(vars), so
-    that nothing the inventory says for the Windows side is taken for the Linux side.
+  - The play that works inside WSL should set C(ansible_python_interpreter), C(ansible_become_method), C(ansible_shell_type), C(ansible_remote_tmp)
+    and C(ansible_async_dir) in its C(vars), so that nothing the inventory says for the Windows side is taken for the Linux side.
   - Programs that a task leaves running do not keep the distribution alive once nobody uses it.
 seealso:
   - plugin: gpudev.workstation.wsl
