@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from . import clusters, containers, desktop, engine, minikube_flags, minikube_node, own_engine
+from . import clusters, containers, desktop, docker, engine, minikube_flags, minikube_node, minikube_status, own_engine
 from .minikube_files import KUBERNETES, NODE_IP, RECORDINGS, VERSION, Corrupt, Home, Kubeconfig, new_config
 from .minikube_flags import Flags
 from .minikube_output import Output
@@ -48,6 +48,11 @@ PLUGIN_IMAGE = "nvcr.io/nvidia/k8s-device-plugin:v0.18.2"  # of minikube v1.38.1
 # 392.66 s in recordings/minikube/start_container_removed.json, most of it this wait.
 APISERVER_WAIT = 375
 INNER_DOCKER = "29.2.1"
+NO_NETWORK = (
+    "minikube cannot pull kicbase image from any docker registry, and is trying to download kicbase tarball from github release page via HTTP.",
+    "It's very likely that you have an internet issue. Please ensure that you can access the internet at least via HTTP, directly or with proxy. "
+    "Currently your proxy configuration is:",
+)
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 OWN_CERTIFICATES = ("ca.pem", "cert.pem", "key.pem")
 
@@ -226,8 +231,38 @@ class Start:
         tag = engine.full_tag(config["KicBaseImage"])
         if engine.find_image(self.call.station, tag) is None:
             self.call.pause(6)
+            if desktop.engine(self.call.station).get("registry") == "unreachable":
+                self._no_network(config)
             with self.call.station.changed():
                 desktop.engine(self.call.station)["images"][tag] = engine.new_image(tag, desktop.now_text(self.call.station), 1_310_000_000)
+
+    def _no_network(self, config: dict[str, Any]) -> None:
+        """What the first start goes through where no registry can be reached: recordings/minikube/start_{cpus_word,wait_bad,gpus_default_runtime}.json."""
+        for tag in minikube_node.NODE_IMAGES if self.flags.on("cache-images", default=True) else ():
+            self.out.warning(f"The image '{tag.format(self.version)}' was not found; unable to add it to cache.")
+        for said in NO_NETWORK:
+            self.out.warning(said)
+        minikube_status.glog(self.call, "cache.go:238] Error downloading kic artifacts:  failed to download kic base image or any fallback image")
+        self.call.pause(20)
+        image = config["KicBaseImage"]
+        cause = (
+            f"creating host: create: creating: setting up container node: preparing volume for {self.name} container: docker run --rm --name "
+            f"{self.name}-preload-sidecar --label created_by.minikube.sigs.k8s.io=true --label name.minikube.sigs.k8s.io={self.name} --entrypoint "
+            f"/usr/bin/test -v {self.name}:/var {image} -d /var/lib: exit status 125\nstdout:\n\nstderr:\nUnable to find image '{image}' locally\n"
+            'docker: Error response from daemon: Get "https://gcr.io/v2/": dial tcp: lookup gcr.io on 10.255.255.254:53: no such host\n'
+            f"{docker.RUN_HELP.rstrip()}"
+        )
+        creating = self._creating(config)
+        self.out.step(8, creating)
+        self.home.save_machine(self.name, config)
+        self._create_fails(cause, creating)
+        url = "https://minikube.sigs.k8s.io/docs/handbook/vpn_and_proxy/"
+        advice = "Verify that your HTTP_PROXY and HTTPS_PROXY environment variables are set correctly."
+        raise self.out.fail("INET_LOOKUP_HOST", 48, f"Failed to start host: recreate: {cause}", advice=advice, url=url)
+
+    @staticmethod
+    def _creating(config: dict[str, Any]) -> str:
+        return f"Creating docker container (CPUs={config['CPUs'] or 'no-limit'}, Memory={config['Memory']}MB) ..."
 
     def _container(self, config: dict[str, Any]) -> bool:
         """The container runs afterwards; True when it was made now."""
@@ -267,7 +302,7 @@ class Start:
             }
 
     def _create(self, config: dict[str, Any]) -> bool:
-        creating = f"Creating docker container (CPUs={config['CPUs'] or 'no-limit'}, Memory={config['Memory']}MB) ..."
+        creating = self._creating(config)
         self.out.step(8, creating)
         self.home.save_machine(self.name, config)
         trouble = containers.gpu_trouble(self.call) if config["GPUs"] else None
@@ -297,6 +332,11 @@ class Start:
             "creating host: create: creating: create kic node: create container: docker run [...] --gpus all --env NVIDIA_DRIVER_CAPABILITIES=all [...]: "
             f"exit status {code}\nstdout:\n\nstderr:\ndocker: {text}."
         )
+        self._create_fails(cause, creating)
+        raise self.out.fail("GUEST_PROVISION", 80, f"error provisioning guest: Failed to start host: recreate: {cause}", box="start")
+
+    def _create_fails(self, cause: str, creating: str) -> None:
+        """Twice."""
         self.call.pause(2)
         self.out.error(f"StartHost failed, but will try again: {cause}")
         self.call.pause(3)
@@ -304,7 +344,6 @@ class Start:
         self.out.step(8, creating)
         self.call.pause(2)
         self.out.error(f'Failed to start docker container. Running "minikube delete -p {self.name}" may fix it: recreate: {cause}')
-        raise self.out.fail("GUEST_PROVISION", 80, f"error provisioning guest: Failed to start host: recreate: {cause}", box="start")
 
     # --- Kubernetes in it
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.plugins.modules import minikube_workstation
-from tests.unit.plugins.modules.minikube_workstation import STATES, Workstation, assert_finished_after_a_kill, assert_reached
+from tests.unit.plugins.modules.minikube_workstation import STATES, Workstation, assert_finished_after_a_kill, assert_reached, status
 
 
 @pytest.fixture
@@ -30,3 +30,16 @@ def test_from_every_state_to_a_running_cluster(workstation: Workstation, state: 
 )
 def test_a_killed_run_is_finished_by_the_next(workstation: Workstation, state: str, second: float) -> None:
     assert_finished_after_a_kill(workstation, state, second)
+
+
+def test_a_first_start_without_a_registry_is_named_and_finished_when_there_is_one(workstation: Workstation) -> None:
+    images = dict(workstation.engine["images"])
+    with workstation.station.changed():
+        workstation.engine.update(registry="unreachable", images={})
+    done = workstation.run("started")
+    assert (done["failed"], [finding["code"] for finding in done["layers"][0]["findings"]]) == (True, ["MK-110"])
+    assert (done["evidence"]["rc"], "gcr.io" in done["layers"][0]["findings"][0]["symptom"]) == (48, True)
+    with workstation.station.changed():
+        workstation.engine.update(registry="reachable", images=images)
+    assert status(workstation.run("started")) == "changed"
+    assert status(workstation.run("started")) == "ok"
