@@ -1,7 +1,7 @@
 # Copyright (c) 2026 gpudev.workstation contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""workstation_docker: engine on a Windows workstation: an engine inside the distribution, from apt to a pod on the GPU; done once, and named when it is down."""
+"""workstation_docker: engine on a Windows workstation: an engine in the distribution, from apt to a pod on the GPU; done once, and named when it is down."""
 
 from __future__ import annotations
 
