@@ -381,6 +381,11 @@ job:
   sample:
     id: 0f3ad1a5a0f04a1e9d3a6a7d8f7c2b11
     running: true
+attached:
+  description: Whether RV(job) is one that an earlier run has begun. The action plugin follows it, looks again, and does not return it.
+  returned: when such a job is still at work
+  type: bool
+  sample: true
 """
 
 import typing as t
