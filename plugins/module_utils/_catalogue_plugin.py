@@ -214,9 +214,9 @@ _IMAGE: tuple[Entry, ...] = (
         layer="device_plugin",
         cause="The plugin's image cannot be pulled into the node: no network, a proxy or firewall in between, or it was built on the host and never "
         "loaded into the node.",
-        remedy="Check that the node reaches the registry (proxy settings of minikube). Or load an image by its tag (`minikube image load <image> -p {context}`), "
-        "and declare device_plugin_image with that tag and minikube_addons: {nvidia-device-plugin: false}. By a digest, as minikube's addon names it, an image is "
-        "pulled although it was loaded.",
+        remedy="Check that the node reaches the registry (proxy settings of minikube). Or load an image by its tag (minikube image load IMAGE -p {context}), "
+        "and declare device_plugin_image with that tag and minikube_addons: {nvidia-device-plugin: false}. By a digest, as minikube's addon does it, an image "
+        "is pulled although it was loaded.",
         reference="https://minikube.sigs.k8s.io/docs/handbook/vpn_and_proxy/",
         patterns=(r"ImagePullBackOff", r"ErrImagePull", r"Failed to pull image", r"Back-off pulling image"),
         wording="recorded",
