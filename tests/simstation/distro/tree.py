@@ -84,7 +84,7 @@ HIDDEN = [
 
 # The imitated programs that every Ubuntu has, and where.
 ALWAYS = {
-    **dict.fromkeys(("apt", "apt-get", "apt-mark", "dpkg", "dpkg-query", "sudo", "su", "systemctl", "chown", "chgrp", "uname"), "bin"),
+    **dict.fromkeys(("apt", "apt-get", "apt-mark", "dpkg", "dpkg-query", "sudo", "su", "systemctl", "chown", "chgrp", "uname", "wslpath"), "bin"),
     **dict.fromkeys(("useradd", "usermod", "userdel", "groupadd", "groupmod", "groupdel", "chpasswd", "ldconfig", "runuser"), "sbin"),
 }
 

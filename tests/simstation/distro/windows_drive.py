@@ -27,10 +27,17 @@ def place(station: Station) -> Path:
     return station.root / "windows-c"
 
 
-def mounts(station: Station, base: Path) -> list[list[str]]:
+def mount_point(base: Path) -> str | None:
+    """Where the distro has the drive; None where automount is off."""
     if wsl_files.wsl_conf(base, "automount", "enabled").lower() in ("false", "0"):
+        return None
+    return (wsl_files.wsl_conf(base, "automount", "root") or "/mnt").rstrip("/") + "/c"
+
+
+def mounts(station: Station, base: Path) -> list[list[str]]:
+    target = mount_point(base)
+    if target is None:
         return []
-    target = (wsl_files.wsl_conf(base, "automount", "root") or "/mnt").rstrip("/") + "/c"
     plan = [["readonly", str(place(station)), target]]
     profile = profile_of(station, base.name)
     if "ro" not in wsl_files.wsl_conf(base, "automount", "options").strip('"').split(",") and (place(station) / profile).is_dir():

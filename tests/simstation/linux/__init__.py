@@ -37,5 +37,6 @@ PROGRAMS: dict[str, Callable[[Call], int]] = {
     "uname": system.uname,
     "useradd": users.useradd,
     "userdel": users.userdel,
+    "wslpath": system.wslpath,
     "usermod": users.usermod,
 }

@@ -43,6 +43,10 @@ def test_a_stopped_cluster_is_started_and_the_users_context_kept(tmp_path: Path)
     assert run(tmp_path, status=7)[1][1:] == ["minikube status -p gpu", "minikube start -p gpu --keep-context --interactive=false"]
 
 
+def test_a_cluster_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    assert run(tmp_path, "-k", status=85) == (85, ["docker version", "minikube status -p gpu"])
+
+
 def test_a_start_that_fails_is_its_own_failure(tmp_path: Path) -> None:
     assert run(tmp_path, "-k", status=7, start=80)[0] == 80
 
@@ -69,8 +73,13 @@ def config(path: Path, name: str, port: int, mark: str = "gpudev.workstation") -
 
 
 def refresh(source: Path, destination: Path) -> str:
-    words = [sys.executable, str(REFRESH), str(source), "gpu", str(destination), "gpu-wsl"]
-    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    """With a wslpath that finds the drives of Windows here."""
+    program = source.parent / "wslpath"
+    program.write_text(f'#!/bin/sh\n[ "$1 $2" = "-u C:\\\\Users\\\\dev\\\\config" ] && echo {destination}\n')
+    program.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{source.parent}:{os.environ['PATH']}", "KUBECONFIG": f"{source}:/nowhere"}
+    words = [sys.executable, str(REFRESH), "gpu", "C:\\Users\\dev\\config", "gpu-wsl"]
+    return subprocess.run(words, capture_output=True, text=True, check=True, env=environment).stdout
 
 
 def test_a_new_port_is_carried_over_and_nothing_else(tmp_path: Path) -> None:

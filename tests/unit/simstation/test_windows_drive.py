@@ -48,6 +48,11 @@ def test_what_is_written_into_the_profile_is_seen_by_windows(station: Station) -
     assert (files.read(station.state, CONFIG), files.folder_exists(station.state, "C:\\Users\\dev\\.kube")) == (None, False)
 
 
+def test_wsls_own_translation(station: Station) -> None:
+    wsl_conf(station, "[automount]\nroot=/windows/\n")
+    assert sh(station, "wslpath -u 'C:\\Users\\dev\\.wslconfig'") == (0, "/windows/c/Users/dev/.wslconfig\n")
+
+
 def test_what_is_not_written_stays_as_it_was(station: Station) -> None:
     before = {path: dict(entry) for path, entry in station.state["windows"]["files"].items()}
     assert sh(station, "find /mnt/c/Users >/dev/null")[0] == 0

@@ -3,14 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Carry the port that minikube has published the API server at into the kubeconfig that kubeconfig_export has made: a start can bring another one.
 
-usage: refresh_kubeconfig.py SOURCE CONTEXT DESTINATION NAME
+usage: refresh_kubeconfig.py CONTEXT DESTINATION NAME
 
-Only the address changes, only where that module has left its mark, and the file is replaced in one step. Needs PyYAML.
+DESTINATION is a path of Windows, or one of this system. Only the address changes, only where that module has left its mark, and the file is replaced in one
+step. Needs PyYAML.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 import sys
 import tempfile
 from typing import Any
@@ -21,7 +24,7 @@ MARK = "gpudev.workstation"
 
 
 def cluster(content: dict[str, Any], name: str) -> dict[str, Any]:
-    found = next((item for item in content.get("clusters") or [] if item.get("name") == name), {})
+    found: dict[str, Any] = next((item for item in content.get("clusters") or [] if item.get("name") == name), {})
     return found.get("cluster") or {}
 
 
@@ -41,8 +44,21 @@ def replace(path: str, content: dict[str, Any]) -> None:
         raise
 
 
-def main(source: str, context: str, destination: str, name: str) -> str:
-    address = cluster(read(source), context).get("server")
+def as_seen_here(path: str) -> str:
+    """By WSL's own program, which knows where the drives are."""
+    if not re.match(r"[A-Za-z]:[\\/]", path):
+        return path
+    return subprocess.run(["wslpath", "-u", path], stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
+
+
+def minikubes_kubeconfig() -> str:
+    """Where minikube has written it: the first that KUBECONFIG names."""
+    return os.environ.get("KUBECONFIG", "").split(os.pathsep)[0] or os.path.expanduser("~/.kube/config")
+
+
+def main(context: str, path: str, name: str) -> str:
+    address = cluster(read(minikubes_kubeconfig()), context).get("server")
+    destination = as_seen_here(path)
     content = read(destination)
     ours = cluster(content, name)
     if not address or not any(item.get("name") == MARK for item in ours.get("extensions") or []):

@@ -39,10 +39,12 @@ until timeout 20 docker version >/dev/null 2>&1; do
     sleep 2
 done
 
-if "$minikube" status -p "$profile" >/dev/null 2>&1; then
-    echo "the cluster $profile runs"
-else
-    "$minikube" start -p "$profile" --keep-context --interactive=false || exit
-fi
+"$minikube" status -p "$profile" >/dev/null 2>&1
+case $? in
+    0) echo "the cluster $profile runs" ;;
+    # No such profile: a start would make a cluster of minikube's own choice.
+    85) echo "there is no cluster $profile" >&2 && exit 85 ;;
+    *) "$minikube" start -p "$profile" --keep-context --interactive=false || exit ;;
+esac
 [ $# -eq 0 ] || "$@"
 [ -z "$keep" ] || exec tail -f /dev/null
