@@ -72,7 +72,14 @@ def state_finding(wanted: Declaration, seen: Assessment) -> tuple[str, Finding |
         code = "MK-049"
     if seen.state == mk.API_SILENT:
         code = next((known for known in ("MK-030", "MK-047", "MK-056") if CATALOGUE[known].matches(look.node.reason)), code)
-    symptoms = {mk.ENGINE_UNREACHABLE: look.engine_text, mk.NOT_READY: look.node.reason, mk.API_SILENT: look.node.reason, mk.BUSY: look.at_work}
+    # Of a half-made cluster minikube's status says only in what it stumbled over itself.
+    symptoms = {
+        mk.HALF_MADE: "",
+        mk.ENGINE_UNREACHABLE: look.engine_text,
+        mk.NOT_READY: look.node.reason,
+        mk.API_SILENT: look.node.reason,
+        mk.BUSY: look.at_work,
+    }
     entry = CATALOGUE[code]
     made_by = windows_profile(wanted.name) if seen.state == mk.FOREIGN_PROFILE else ""
     symptom = clean(f"found {made_by}" if made_by else symptoms.get(seen.state, look.status.text))
