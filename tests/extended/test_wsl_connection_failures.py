@@ -70,6 +70,14 @@ def test_what_the_state_of_windows_forbids_is_told(stations: Stations, state: st
     assert word in told
 
 
+def test_a_named_wsl_exe_that_is_not_there_is_no_obstacle(stations: Stations) -> None:
+    elsewhere = {"ansible_wsl_executable": "D:\\Elsewhere\\wsl.exe"}
+    assert connection(variables(stations, HOST, **elsewhere)).exec_command("cat; exit 67", in_data=INPUT) == (67, INPUT, b"")
+    told = refusal(variables(stations, "factory_fresh", **elsewhere))
+    assert "[CONN-008]" in told
+    assert "Also tried: D:\\Elsewhere\\wsl.exe (CONN-014), C:\\Program Files\\WSL\\wsl.exe (CONN-014)." in told
+
+
 def test_a_wrong_windows_password_is_told_without_it(stations: Stations) -> None:
     connection(variables(stations, HOST)).reset()  # else ssh joins the control socket of an earlier login and needs no password
     wrong = f"Wrong-{secrets.token_hex(4)}"

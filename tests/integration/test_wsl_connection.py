@@ -97,6 +97,7 @@ def tasks() -> list[dict[str, t.Any]]:
         {raw: "cat /tmp/second-try", "register": "second_try"},
         {"ansible.builtin.meta": "reset_connection"},
         {raw: "sleep 3; echo late", "register": "late", "vars": IMPATIENT},
+        {"ansible.builtin.command": "echo background", "async": 20, "poll": 1, "register": "background"},
         {shell: "echo $$ > /tmp/lasting; exec sleep 300", "timeout": 3, "ignore_errors": True, "register": "too_long"},
         {raw: "for _ in 1 2 3 4 5 6 7 8 9; do kill -0 $(cat /tmp/lasting) || exit 0; sleep 0.5; done; echo alive", "register": "lasting"},
         {raw: "true", "vars": {"ansible_wsl_distribution": "Nope"}, "ignore_unreachable": True, "register": "no_distribution"},
@@ -177,7 +178,7 @@ def test_a_task_costs_no_more_than_promised(outcome: Outcome) -> None:
     assert outcome.results["big"]["size"] == 100_000
     assert [item["stdout"].strip() for item in outcome.results["loop"]["results"]] == list("0123456789")
     if outcome.carrier.startswith("ssh"):
-        assert outcome.requests < 45, "about one command a task"
+        assert outcome.requests < 65, "about one command a task, and some for each file"
         return
     ping, setup, big, loop = outcome.sessions[:4]
     assert (len(ping) <= 7, len(setup) <= 9, len(big) <= 8) == (True, True, True), (ping, setup, big)
@@ -202,6 +203,8 @@ def test_nothing_of_the_windows_side_leaks(outcome: Outcome) -> None:
     assert re.search(r"PUT \S+ TO /home/dev/\.ansible/tmp/\S+/AnsiballZ_command\.py", outcome.output), "not pipelined, and not into a directory of Windows"
     assert results["user"]["stdout"].strip() == results["unpipelined"]["stdout"] == "dev"
     assert results["root"]["stdout"] == "root"
+    assert results["background"]["stdout"] == "background"
+    assert results["background"]["results_file"].startswith("/home/dev/.ansible_async/")
 
 
 def test_a_password_is_given_once_to_whom_asks_and_nothing_else_is_taken_for_it(outcome: Outcome) -> None:

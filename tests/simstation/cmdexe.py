@@ -60,6 +60,8 @@ class CommandShell:
             if _in(folder, WSL_FOLDER) and folder and not self._station.state["wsl"]["package"]:
                 return None
             return wsl_exe.launch(self._station, request.user, rest, variables)
+        if name == "wsl" and ntpath.isabs(program):
+            return None  # no other folder of the machine has one
         if name == "powershell" and _in(folder, "", POWERSHELL_FOLDER):
             from tests.simstation import powershell
 

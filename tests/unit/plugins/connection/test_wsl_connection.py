@@ -108,6 +108,16 @@ def test_no_option_of_a_carrier_is_declared_again(carrier: str) -> None:
     assert ours & theirs <= {"ansible_pipelining"}
 
 
+@pytest.mark.parametrize(("carrier", "option"), [("winrm", "remote_password"), ("psrp", "remote_password"), ("ssh", "password")])
+def test_a_password_that_was_typed_goes_to_the_carrier(carrier: str, option: str) -> None:
+    """--ask-pass: task_executor.py hands it over among the task's keys."""
+    plugin = connection_loader.get(NAME, PlayContext(), "/dev/null")
+    known = {name: value for name, value in WINDOWS.items() if name != "ansible_password"}
+    resolved = plugin._resolve_option_variables({**known, "ansible_wsl_carrier": carrier}, Templar(loader=DataLoader(), variables=known))
+    plugin.set_options(task_keys={"timeout": 10, "password": "typed"}, var_options=resolved)
+    assert plugin._carrier.plugin.get_option(option) == "typed"
+
+
 def test_our_options_are_the_linux_side() -> None:
     plugin = connection()
     assert (plugin.get_option("remote_user"), plugin.get_option("distribution"), plugin.get_option("pipelining")) == ("joe", "Ubuntu-24.04", True)
