@@ -27,7 +27,7 @@ from tests.simstation.linux import clusters
 from tests.unit.simstation.minikube_bed import Bed
 
 NAME = "gpu"
-WORDS = ["cluster_restart", "cluster_recreate"]
+WORDS = ("cluster_restart", "cluster_recreate")
 DECLARED = {"name": NAME, "memory": "6g", "cpus": "2", "settle_timeout": 0, "wait_timeout": 20}
 START = ("minikube", "start", "-p", NAME, "--driver=docker", "--container-runtime=docker", "--gpus=all", "--memory=6g", "--cpus=2", "--interactive=false")
 WSL = {"WSL_DISTRO_NAME": "Ubuntu-24.04"}
