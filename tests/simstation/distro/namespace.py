@@ -17,7 +17,7 @@ import ctypes
 import marshal
 import os
 import sys
-import warnings  # noqa: F401 - os.execvpe imports it, and then the machine's library is out of sight
+import warnings  # noqa: F401 # pylint: disable=unused-import # os.execvpe imports it, and then the machine's library is out of sight
 
 # Not from `typing`: importing it would cost as much as the start of the interpreter.
 TYPE_CHECKING = False
