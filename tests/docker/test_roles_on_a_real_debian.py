@@ -28,5 +28,5 @@ def test_roles_on_a_real_debian(engine: Engine, tmp_path: Path) -> None:
     done = subprocess.run(
         ["molecule", "test", "--scenario-name", "engine"], cwd=REPOSITORY, env=given, capture_output=True, text=True, check=False, timeout=600
     )
-    assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-4000:]
+    assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-60000:]
     assert engine.containers() == []
