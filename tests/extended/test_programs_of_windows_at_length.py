@@ -6,15 +6,33 @@
 from __future__ import annotations
 
 import subprocess
+import time
 import typing as t
 
 import pytest
 
 from tests.harness import Run, Stations, environment, playbook, serve
 from tests.integration.conftest import assert_understood
-from tests.integration.test_programs_of_windows import CONFIG, HOST, PROGRAM, STORED, WORK, kubeconfig, leave_a_kubeconfig, put, read, server, site, windows
+from tests.integration.test_programs_of_windows import (
+    CONFIG,
+    PROGRAM,
+    STORED,
+    TASK,
+    WANTED,
+    WORK,
+    kubeconfig,
+    leave_a_kubeconfig,
+    put,
+    read,
+    restart,
+    server,
+    site,
+    windows,
+)
 
 WSL_CONF = "/etc/wsl.conf"
+# SCHED_S_TASK_RUNNING
+STILL_RUNNING = 267009
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +47,7 @@ def test_both_are_predicted_and_nothing_is_touched(stations: Stations) -> None:
     run = site(stations, "--check", "--diff")
     # The program in the distribution, the task, the kubeconfig.
     assert run.changed() == 3
-    assert (windows(stations)["files"], PROGRAM in stations.tree(HOST)) == (before, False)
+    assert (windows(stations)["files"], PROGRAM in stations.tree(stations.hosts[0])) == (before, False)
 
 
 def test_what_somebody_changed_is_put_right(stations: Stations) -> None:
@@ -74,7 +92,7 @@ def test_a_distribution_that_cannot_write_the_profile_says_why(stations: Station
 
 def in_distribution(stations: Stations, script: str) -> None:
     variables = ("-e", "@playbooks/vars/linux_side_of_windows.yml", "-e", "workstation_distribution=Ubuntu-24.04", "-e", "ansible_wsl_user=root")
-    command = ["ansible", "-i", str(stations.inventory), HOST, *variables, "-m", "raw", "-a", script]
+    command = ["ansible", "-i", str(stations.inventory), stations.hosts[0], *variables, "-m", "raw", "-a", script]
     subprocess.run(command, env=environment(), check=True, capture_output=True)
 
 
@@ -82,7 +100,24 @@ def test_turned_off_and_without_a_cluster_nothing_is_left(stations: Stations) ->
     off = "{minikube_export_kubeconfig: true, minikube_state: absent, workstation_allow: [cluster_recreate]}"
     assert site(stations, options=off).changed() == 4
     assert kubeconfig(stations) == WORK
-    assert (STORED in windows(stations)["files"], PROGRAM in stations.tree(HOST)) == (False, False)
+    assert (STORED in windows(stations)["files"], PROGRAM in stations.tree(stations.hosts[0])) == (False, False)
+
+
+def test_with_an_engine_in_the_distribution() -> None:
+    """The program stays, because the engine ends with the distribution; and where .wslconfig keeps Windows from it, nothing is exported."""
+    with serve("engine_in_distro") as stations:
+        leave_a_kubeconfig(stations)
+        run = playbook(stations, "site.yml", "-e", WANTED)
+        assert run.rc == 0, run.output
+        assert "-l -k /opt/gpudev/venv/bin/python3" in read(stations, STORED, "utf-16")
+        restart(stations)
+        time.sleep(30)
+        assert windows(stations)["scheduled_tasks"][TASK]["last_result"] == STILL_RUNNING
+        assert site(stations).changed() == 0, "the cluster was brought up at the logon"
+        put(stations, "C:\\Users\\dev\\.wslconfig", b"[wsl2]\r\nlocalhostForwarding=false\r\n")
+        refused = export(stations)
+        assert (refused.rc, "EXPORT-005" in refused.output) == (2, True), refused.output
+        assert_understood(stations)
 
 
 def test_the_stations_were_asked_nothing_they_do_not_know(stations: Stations) -> None:

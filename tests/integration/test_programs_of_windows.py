@@ -16,7 +16,6 @@ import yaml
 from tests.harness import Run, Stations, environment, playbook, serve
 from tests.integration.conftest import assert_understood
 
-HOST = "healthy"
 TASK = "gpudev-start-at-logon"
 STORED = f"C:\\Windows\\System32\\Tasks\\{TASK}"
 PROGRAM = "/usr/local/lib/gpudev/start-cluster.sh"
@@ -47,11 +46,11 @@ def leave_a_kubeconfig(stations: Stations) -> None:
 
 def put(stations: Stations, path: str, content: bytes) -> None:
     held = {"content": base64.b64encode(content).decode(), "written": "2026-11-20T05:00:00.000000Z"}
-    stations.post(HOST, "patch", {"windows": {"files": {path: held}}})
+    stations.post(stations.hosts[0], "patch", {"windows": {"files": {path: held}}})
 
 
 def windows(stations: Stations) -> dict[str, t.Any]:
-    found: dict[str, t.Any] = stations.state(HOST)["windows"]
+    found: dict[str, t.Any] = stations.state(stations.hosts[0])["windows"]
     return found
 
 
@@ -76,8 +75,8 @@ def site(stations: Stations, *arguments: str, options: str = WANTED) -> Run:
 
 def restart(stations: Stations) -> None:
     """On battery, as laptops are started."""
-    stations.post(HOST, "patch", {"windows": {"on_battery": True}})
-    command = ["ansible", "-i", str(stations.inventory), HOST, "-m", "ansible.windows.win_reboot"]
+    stations.post(stations.hosts[0], "patch", {"windows": {"on_battery": True}})
+    command = ["ansible", "-i", str(stations.inventory), stations.hosts[0], "-m", "ansible.windows.win_reboot"]
     subprocess.run(command, env=environment(), check=True, capture_output=True)
 
 
