@@ -92,8 +92,7 @@ class Catalogue:
         return next((entry for entry in self.entries.values() if (wanted is None or entry.layer in wanted) and entry.matches(text)), None)
 
     def excerpt(self, entry: Entry, text: str) -> str:
-        """The line of `text` in which the entry was recognised, to be quoted as the symptom."""
-        for line in text.splitlines():
-            if entry.matches(line):
-                return trimmed(line)
-        return trimmed(text)
+        """The line of `text` in which the entry was recognised, to be quoted as the symptom: by its first pattern, wherever in the text that stands."""
+        lines = text.splitlines()
+        found = (line for pattern in entry.patterns for line in lines if re.search(pattern, line, re.IGNORECASE))
+        return trimmed(next(found, text))

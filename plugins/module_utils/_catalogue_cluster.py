@@ -150,7 +150,7 @@ SEEN: tuple[Entry, ...] = (
         severity="info",
         wording="recorded",
         cause="The profile {name} never finished its first start, so it holds nothing of yours.",
-        remedy="It is deleted and made anew without asking.",
+        remedy="It is deleted without asking, and made anew where state: started is declared.",
         reference="https://github.com/kubernetes/minikube/issues",
     ),
     Entry(

@@ -55,6 +55,12 @@ def test_catalogue_recognises_the_most_specific_first() -> None:
     assert catalogue.recognise("nothing known") is None
 
 
+def test_the_line_that_is_quoted_is_that_of_the_first_pattern() -> None:
+    # So does the engine wrap what NVIDIA's hook says (tests/unit/fixtures/docker, gpus_stub_nvml).
+    entry = Entry("X-003", "docker", "no", "look", "https://example.com", patterns=("cli: ", "error running hook"))
+    assert Catalogue((entry,)).excerpt(entry, "error running hook #0\nnvidia-container-cli: driver not loaded\n") == "nvidia-container-cli: driver not loaded"
+
+
 def test_catalogue_refuses_a_code_twice() -> None:
     with pytest.raises(ValueError, match="twice"):
         Catalogue((ENTRY,), (ENTRY,))
