@@ -116,9 +116,7 @@ def test_proxy_and_mirrors_come_and_the_proxy_goes(station: Stations, directory:
 
 def test_systemd_is_switched_on_and_the_distribution_restarted_with_consent(station: Stations, directory: Path) -> None:
     done(site(station, "--check"))
-    # As it is after a start with such a file.
-    (etc(directory) / "wsl.conf").write_text("[boot]\nsystemd=false\n[user]\ndefault=dev\n")
-    shutil.rmtree(etc(directory).parent / "run" / "systemd")
+    without_systemd(directory)
     predicted = done(site(station, "--check"))
     assert {layer for layer, status in chain_of(predicted, HOST).items() if status == "drift"} == {"wsl", "docker"}
     refused = site(station, *NO_CONSENT)
@@ -128,6 +126,22 @@ def test_systemd_is_switched_on_and_the_distribution_restarted_with_consent(stat
     assert "systemd=true" in (etc(directory) / "wsl.conf").read_text()
     assert service(station)["active"]
     assert site(station).changed() == 0
+
+
+def without_systemd(directory: Path) -> None:
+    """As a distribution is that was started with such a file."""
+    (etc(directory) / "wsl.conf").write_text("[boot]\nsystemd=false\n[user]\ndefault=dev\n")
+    shutil.rmtree(etc(directory).parent / "run" / "systemd")
+
+
+def test_after_a_restart_of_the_distribution_engine_and_cluster_come_back(station: Stations, directory: Path) -> None:
+    done(playbook(station, "site.yml"))
+    without_systemd(directory)
+    run = done(playbook(station, "site.yml"))
+    chain = chain_of(run, HOST)
+    assert {layer for layer, status in chain.items() if status == "changed"} == {"wsl", "cluster"}
+    assert (len(chain), set(chain.values())) == (9, {"ok", "changed"})
+    assert playbook(station, "site.yml").changed() == 0
 
 
 def test_docker_desktop_has_to_keep_out_of_it(tmp_path: Path) -> None:
