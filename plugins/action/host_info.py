@@ -15,11 +15,15 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._language impor
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Layer
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import result
 from ansible_collections.gpudev.workstation.plugins.module_utils._wait import DeadlinePassed, wait_until
+from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig import parse
 from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig_keys import WSLCONFIG
 from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig_plan import Host, inspected, stopping
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._controller import this_controller
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import CATALOGUE, Arguments, WindowsAction, ask_named
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation
+
+# After so many milliseconds WSL ends an idle distribution; below 0 it is said never to (microsoft/WSL#9968, MicrosoftDocs/WSL#2523).
+IDLE_KEY, IDLE_DEFAULT = "general.instanceIdleTimeout", 15000
 
 
 class ActionModule(WindowsAction):
@@ -72,6 +76,8 @@ class ActionModule(WindowsAction):
             _with_wslconfig(_wsl.wsl_layer(wsl, arguments["distribution"], user.connected, arguments["min_wsl_version"]), seen["wslconfig"], host),
             *([docker] if docker else []),
         ]
+        if arguments["docker"] == "engine":
+            layers[2] = _with_idle_end(layers[2], seen["wslconfig"], arguments["distribution"])
         facts = {
             "windows": windows.as_dict(),
             "user": user.as_dict(),
@@ -110,6 +116,16 @@ def _with_wslconfig(layer: Layer, answer: Answer, host: Host) -> Layer:
     stops = "" if layer.stops else stopping(findings)
     summary = f"{layer.summary}; {path} keeps WSL from starting" if stops else layer.summary
     return replace(layer, status=stops or layer.status, summary=summary, findings=[*layer.findings, *findings])
+
+
+def _with_idle_end(layer: Layer, answer: Answer, distribution: str) -> Layer:
+    """An engine inside a distribution ends with it; below 0 WSL never ends it."""
+    content = answer.content()
+    milliseconds = parse(decoded(content)).values.get(IDLE_KEY, IDLE_DEFAULT) if content else IDLE_DEFAULT
+    if milliseconds < 0 or layer.stops:
+        return layer
+    finding = _wsl.CATALOGUE["WSL-029"].finding(f"{IDLE_KEY}={milliseconds}", seconds=f"{milliseconds / 1000:g}", distribution=distribution)
+    return replace(layer, findings=[*layer.findings, finding])
 
 
 def _wslconfig(answer: Answer, path: str) -> dict[str, t.Any]:

@@ -250,4 +250,14 @@ ENTRIES: t.Tuple[Entry, ...] = (
         # The words are those of module_utils/_console.py for a program that had to be ended.
         patterns=(r"wsl\.exe\b.*: no end after \d+ s, ended",),
     ),
+    Entry(
+        code="WSL-029",
+        layer="wsl",
+        status=None,
+        severity="warning",
+        cause="WSL ends an idle distribution after {seconds} s, whatever systemd runs in it: the engine inside {distribution} (workstation_docker: engine) and "
+        "its cluster end with the last terminal.",
+        remedy="Keep a terminal of the distribution open, or declare wsl_config: {general: {instanceIdleTimeout: -1}, wsl2: {vmIdleTimeout: -1}}.",
+        reference="https://github.com/microsoft/WSL/issues/9667",
+    ),
 )

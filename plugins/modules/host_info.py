@@ -60,7 +60,7 @@ options:
     description:
       - Which engine serves the distribution, V(desktop) for Docker Desktop, V(engine) for one inside the distribution.
       - With V(desktop) a Docker Desktop that does not run is a finding. With V(engine) one whose WSL integration is on for O(distribution) is, because both
-        would want the same program and socket.
+        would want the same program and socket; and that WSL ends an idle distribution is a warning.
     type: str
     choices:
       - desktop

@@ -165,6 +165,16 @@ def test_with_an_engine_in_the_distribution_docker_desktop_must_keep_out_of_it(r
     assert layers(windows, docker="engine").get("docker") == found
 
 
+@pytest.mark.parametrize(
+    ("text", "codes"), [("", ["WSL-029"]), ("[general]\ninstanceIdleTimeout=60000\n", ["WSL-029"]), ("[general]\ninstanceIdleTimeout=-1\n", [])]
+)
+def test_wsl_ends_an_idle_distribution_and_the_engine_in_it(text: str, codes: list[str]) -> None:
+    windows = healthy()
+    windows.files[PROFILE + "\\.wslconfig"] = (text.encode(), "2026-11-01T06:00:00.0000000Z")
+    assert layers(windows, docker="engine")["wsl"] == ("ok", codes)
+    assert layers(windows)["wsl"] == ("ok", [])
+
+
 def test_with_docker_desktop_as_the_engine_one_that_does_not_run_is_a_finding() -> None:
     windows = healthy()
     windows.install_docker(running=False)
