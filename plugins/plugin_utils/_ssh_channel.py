@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.errors import AnsibleConnectionFailure
+
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._channel import Ended
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_command import Target, ssh_cmd_line, ssh_powershell_line
 
@@ -29,6 +31,21 @@ class SshChannel:
         """Nothing: the ssh program connects, or joins the control socket of an earlier one, with each command."""
 
     def run(self, target: Target, stdin: bytes) -> Ended:
+        """A wsl.exe that ends without reading breaks ssh's pipe, and ansible-core may give up before ssh has told what it said.
+
+        It says the same to an empty input, with which nothing runs. If that ends with 0, the connection broke under a command that may have begun.
+        """
+        try:
+            return self._ended(target, stdin)
+        except AnsibleConnectionFailure as failure:
+            if not isinstance(failure.__cause__ or getattr(failure, "orig_exc", None), BrokenPipeError):
+                raise
+            ended = self._ended(target, b"")
+            if ended.rc == 0:
+                raise
+            return ended
+
+    def _ended(self, target: Target, stdin: bytes) -> Ended:
         # Not `sudoable`: that would ask for a terminal, which changes bytes, and wait for prompts.
         rc, stdout, stderr = self.carrier.exec_command(self.line(target), in_data=stdin, sudoable=False)
         return Ended(rc, stdout, stderr)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._channel import Ended
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._ssh_channel import SshChannel
@@ -48,3 +49,31 @@ def test_a_reset_ends_the_control_socket_too_and_a_close_does_not() -> None:
     channel.close()
     channel.reset()
     assert carrier.log == [("close",), ("reset",)]
+
+
+class BrokenPipe(FakeCarrier):
+    """ansible-core's ssh (`_send_initial_data`): whatever is given breaks the pipe; without input the other end tells `rc`."""
+
+    def __init__(self, rc: int, cause: OSError) -> None:
+        super().__init__()
+        self.rc, self.cause = rc, cause
+
+    def exec_command(self, line: str, in_data: bytes, sudoable: bool) -> tuple[int, bytes, bytes]:
+        self.log.append((line, in_data, sudoable))
+        if in_data:
+            raise AnsibleConnectionFailure("Data could not be sent to remote host") from self.cause
+        return self.rc, b"Error code: Wsl/E_INVALIDARG", b""
+
+
+def test_a_program_that_ends_without_reading_is_asked_again_with_nothing_to_do() -> None:
+    carrier = BrokenPipe(1, BrokenPipeError())
+    assert SshChannel(carrier, "cmd").run(TARGET, b"in") == Ended(1, b"Error code: Wsl/E_INVALIDARG", b"")
+    assert [input_ for _line, input_, _sudoable in carrier.log] == [b"in", b""]
+
+
+@pytest.mark.parametrize(("rc", "cause", "calls"), [(0, BrokenPipeError(), 2), (1, TimeoutError(), 1)])
+def test_a_connection_that_breaks_under_a_command_is_a_failure(rc: int, cause: OSError, calls: int) -> None:
+    carrier = BrokenPipe(rc, cause)
+    with pytest.raises(AnsibleConnectionFailure, match="could not be sent"):
+        SshChannel(carrier, "powershell").run(TARGET, b"in")
+    assert len(carrier.log) == calls
