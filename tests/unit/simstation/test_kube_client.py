@@ -257,10 +257,11 @@ def test_the_addon_makes_the_gpu_allocatable_and_a_pod_sees_it(lab: Lab) -> None
 
 def test_the_second_pod_waits_for_the_gpu_of_the_first(lab: Lab) -> None:
     with_addon(lab)
-    lab.pod("holder", ["sleep", "30"])
+    lab.pod("holder", ["sleep", "infinity"])
     until(lambda: lab.kind("Pod").get(name="holder", namespace="default").status.phase == "Running")
     lab.pod("waiter", ["nvidia-smi"])
     until(lambda: any(reason == "FailedScheduling" and "1 Insufficient nvidia.com/gpu." in text for reason, text in lab.events("waiter")))
+    lab.kind("Pod").delete(name="holder", namespace="default")
     assert lab.finished("waiter").status.phase == "Succeeded"
 
 
