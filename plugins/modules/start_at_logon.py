@@ -77,7 +77,7 @@ EXAMPLES = r"""
   gpudev.workstation.start_at_logon:
     distribution: Ubuntu-24.04
     linux_user: dev
-    command: [/usr/local/bin/gpudev-start-cluster, -p, minikube]
+    command: [/usr/local/bin/minikube, start, -p, minikube]
 
 - name: Not any more
   gpudev.workstation.start_at_logon:
