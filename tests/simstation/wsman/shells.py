@@ -49,7 +49,7 @@ Launcher = Callable[[CommandRequest], Program]
 @dataclass
 class Receipt:
     """The last answer to a Receive of one command. The very same request, sent again, gets the very same answer: a client whose connection was too slow
-    relies on it (pypsrp, WSMan.receive)."""
+    relies on it (pypsrp, WSMan.receive). That Windows does so is that client's word only; it was never recorded."""
 
     message_id: str | None = None
     answer: str = ""
