@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import CONSENT_WORDS
 from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_declaration import Declaration
 
@@ -89,11 +91,10 @@ def declaration(params: t.Mapping[str, t.Any]) -> Declaration:
 
 def truth(value: t.Any) -> bool | None:
     """Values inside a dict are not converted by Ansible; `no` may arrive as text. None for what is neither."""
-    text = str(value).strip().lower()
-    return text in BOOLEANS_TRUE if text in BOOLEANS_TRUE + BOOLEANS_FALSE else None
-
-
-BOOLEANS_TRUE, BOOLEANS_FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+    try:
+        return bool(boolean(value))
+    except TypeError:
+        return None
 
 
 def plain(value: t.Any) -> str:
