@@ -96,7 +96,7 @@ def take(station: Station) -> None:
     from ..windows import files
 
     with station.lock:
-        known: dict[Path, Mark | None] | None = station.transient.get("windows drive")
+        known: dict[str, Mark | None] | None = station.transient.get("windows drive")
         if known is None:
             return
         found = _marks(station)
@@ -104,24 +104,24 @@ def take(station: Station) -> None:
             if mark is None and path not in known:
                 files.make_folder(station, windows_path(station, path))
             elif mark is not None and known.get(path) != mark:
-                files.put(station, windows_path(station, path), path.read_bytes())
+                files.put(station, windows_path(station, path), Path(path).read_bytes())
         for path, mark in known.items():
             if path not in found:
                 (files.remove_folder if mark is None else files.remove)(station, windows_path(station, path))
         station.transient["windows drive"] = found
 
 
-def _marks(station: Station) -> dict[Path, Mark | None]:
-    """Every file below the profiles, and how it would show that it was changed; None for a folder."""
-    marks: dict[Path, Mark | None] = {}
+def _marks(station: Station) -> dict[str, Mark | None]:
+    """Every file below the profiles, and how it would show that it was changed; None for a folder. Looked at before every command: so no `Path` of each."""
+    marks: dict[str, Mark | None] = {}
     for user in station.state["windows"]["users"].values():
         for folder, folders, names in os.walk(place(station) / user["profile"][3:].replace("\\", "/")):
-            marks.update({Path(folder, name): None for name in folders})
+            marks.update({f"{folder}/{name}": None for name in folders})
             for name in names:
                 status = os.lstat(f"{folder}/{name}")
-                marks[Path(folder, name)] = (status.st_mtime_ns, status.st_size, status.st_ino)
+                marks[f"{folder}/{name}"] = (status.st_mtime_ns, status.st_size, status.st_ino)
     return marks
 
 
-def windows_path(station: Station, path: Path) -> str:
-    return "C:\\" + str(path.relative_to(place(station))).replace("/", "\\")
+def windows_path(station: Station, path: str) -> str:
+    return "C:\\" + os.path.relpath(path, place(station)).replace("/", "\\")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -19,7 +20,7 @@ from .store import Resource, Store, resource
 
 Object = dict[str, Any]
 
-# How long the thread may sleep before it looks whether the station is closing.
+# How long the thread may sleep before it looks whether the station is closing, or its document changed.
 LOOK_SECONDS = 2.0
 
 
@@ -150,11 +151,16 @@ class Engine:
         self._wake.set()
 
     def _loop(self) -> None:
+        """Plan when the store or the station's document changed or a step is due; with hundreds of stations a look at nothing new has to cost nothing."""
         station = self.context.station
+        seen, due = -1, 0.0
         while not self._stopped.is_set() and not station.closing:
-            self._wake.clear()
-            waiting = self._turn(time.monotonic() / max(station.time_scale, 1e-6))
-            self._wake.wait(min(waiting * station.time_scale, LOOK_SECONDS))
+            now = time.monotonic() / max(station.time_scale, 1e-6)
+            if self._wake.is_set() or station.revision != seen or now >= due:
+                self._wake.clear()
+                seen = station.revision
+                due = now + self._turn(now)
+            self._wake.wait(min((due - now) * station.time_scale, LOOK_SECONDS))
 
     def _turn(self, now: float) -> float:
         """Run what is due; simulated seconds until the next step."""
@@ -166,7 +172,7 @@ class Engine:
             self._run(step)
         if due:
             return 0.0
-        return min((self._due[step.key][1] - now for step in steps), default=LOOK_SECONDS / max(self.context.station.time_scale, 1e-6))
+        return min((self._due[step.key][1] - now for step in steps), default=math.inf)
 
     def _planned(self, now: float) -> list[Step]:
         with self.context.store.locked():

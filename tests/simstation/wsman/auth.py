@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import spnego
+from spnego._ntlm_raw.crypto import ntowfv1  # hashlib has MD4 only where OpenSSL's legacy provider is loaded
 
 from tests.simstation.wsman.http import Connection
 
@@ -25,6 +27,8 @@ ENCRYPTED_TYPE = f'multipart/encrypted;protocol="{PROTOCOL}";boundary="Encrypted
 # pyspnego finds the accounts of an acceptor only through this process-wide variable.
 _ACCOUNT_FILE_LOCK = threading.Lock()
 _ACCOUNT_FILE_VARIABLE = "NTLM_USER_FILE"
+# Windows stores none since Vista, and NTLMv2 does not need it.
+NO_LM_HASH = "0" * 32
 
 Accounts = Callable[[], Mapping[str, str]]
 
@@ -95,16 +99,23 @@ class Authenticator:
         return next((known for known in self._accounts() if known.lower() == account.lower()), None)
 
     def _publish_accounts(self) -> None:
+        """In the format of smbpasswd, which holds hashes: of a password pyspnego would compute both at every login, the LM hash in pure Python."""
         lines = []
         for name, password in self._accounts().items():
-            if ":" in name + password:
-                raise ValueError("the account file of pyspnego cannot hold a colon in a name or password")
-            lines += [f"{domain}:{name}:{password}" for domain in ("", ".", self._computer.upper(), self._computer)]
+            if ":" in name:
+                raise ValueError("the account file of pyspnego cannot hold a colon in a name")
+            names = [name, *(f"{domain}\\{name}" for domain in (".", self._computer.upper(), self._computer))]
+            lines += [f"{known}:0:{NO_LM_HASH}:{_nt_hash(password)}:[U]:LCT-0" for known in names]
         text = "\n".join(lines) + "\n"
         if not self._account_file.exists() or self._account_file.read_text(encoding="utf-8") != text:
             self._account_file.touch(mode=0o600)
             self._account_file.write_text(text, encoding="utf-8")
         os.environ[_ACCOUNT_FILE_VARIABLE] = str(self._account_file)
+
+
+@functools.cache
+def _nt_hash(password: str) -> str:
+    return ntowfv1(password).hex().upper()
 
 
 def _acceptor(token: bytes) -> spnego.ContextProxy:
