@@ -15,7 +15,7 @@ import typing as t
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._channel import Ended
-from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_command import Target, ssh_cmd_line, ssh_powershell_line
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_command import NOTHING_TO_DO, Target, ssh_cmd_line, ssh_powershell_line
 
 LINES: dict[str, t.Callable[[Target], str]] = {"cmd": ssh_cmd_line, "powershell": ssh_powershell_line}
 
@@ -33,14 +33,15 @@ class SshChannel:
     def run(self, target: Target, stdin: bytes) -> Ended:
         """A wsl.exe that ends without reading breaks ssh's pipe, and ansible-core may give up before ssh has told what it said.
 
-        It says the same to an empty input, with which nothing runs. If that ends with 0, the connection broke under a command that may have begun.
+        It says the same to an empty line, with which nothing runs. If that ends with 0, the connection broke under a command that may have begun.
         """
         try:
             return self._ended(target, stdin)
         except AnsibleConnectionFailure as failure:
             if not isinstance(failure.__cause__ or getattr(failure, "orig_exc", None), BrokenPipeError):
                 raise
-            ended = self._ended(target, b"")
+            # Without any input ansible-core gives ssh a terminal that never ends, and the shell in the distribution would wait for its line.
+            ended = self._ended(target, NOTHING_TO_DO)
             if ended.rc == 0:
                 raise
             return ended

@@ -40,6 +40,9 @@ EXECUTABLE = re.compile(r"[A-Za-z0-9 ._:\\()~-]+")
 # mangle it. With an empty IFS and no globbing an unquoted `$c` is one word. `&&`: a distribution without base64 must not look like a success.
 BOOTSTRAP = "read -r c;set -f;IFS=;c=$(echo $c|base64 -d)&&eval $c"
 
+# Input with which that shell does nothing, and ends with 0.
+NOTHING_TO_DO = b"\n"
+
 SEND_CHUNK = 256 * 1024
 
 

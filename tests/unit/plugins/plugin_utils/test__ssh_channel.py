@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
+from ansible.playbook.play_context import PlayContext
+from ansible.plugins.loader import connection_loader
 
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._channel import Ended
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._ssh_channel import SshChannel
-from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_command import Target, ssh_cmd_line, ssh_powershell_line
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_command import BOOTSTRAP, Target, ssh_cmd_line, ssh_powershell_line
 
 TARGET = Target("wsl.exe", "D", "u")
 
@@ -52,7 +55,7 @@ def test_a_reset_ends_the_control_socket_too_and_a_close_does_not() -> None:
 
 
 class BrokenPipe(FakeCarrier):
-    """ansible-core's ssh (`_send_initial_data`): whatever is given breaks the pipe; without input the other end tells `rc`."""
+    """ansible-core's ssh (`_send_initial_data`): what is given breaks the pipe; to an empty line the other end tells `rc`."""
 
     def __init__(self, rc: int, cause: OSError) -> None:
         super().__init__()
@@ -60,7 +63,8 @@ class BrokenPipe(FakeCarrier):
 
     def exec_command(self, line: str, in_data: bytes, sudoable: bool) -> tuple[int, bytes, bytes]:
         self.log.append((line, in_data, sudoable))
-        if in_data:
+        assert in_data, "without input ansible-core gives ssh a terminal that never ends (`_bare_run`)"
+        if in_data != b"\n":
             raise AnsibleConnectionFailure("Data could not be sent to remote host") from self.cause
         return self.rc, b"Error code: Wsl/E_INVALIDARG", b""
 
@@ -68,7 +72,7 @@ class BrokenPipe(FakeCarrier):
 def test_a_program_that_ends_without_reading_is_asked_again_with_nothing_to_do() -> None:
     carrier = BrokenPipe(1, BrokenPipeError())
     assert SshChannel(carrier, "cmd").run(TARGET, b"in") == Ended(1, b"Error code: Wsl/E_INVALIDARG", b"")
-    assert [input_ for _line, input_, _sudoable in carrier.log] == [b"in", b""]
+    assert [input_ for _line, input_, _sudoable in carrier.log] == [b"in", b"\n"]
 
 
 @pytest.mark.parametrize(("rc", "cause", "calls"), [(0, BrokenPipeError(), 2), (1, TimeoutError(), 1)])
@@ -77,3 +81,22 @@ def test_a_connection_that_breaks_under_a_command_is_a_failure(rc: int, cause: O
     with pytest.raises(AnsibleConnectionFailure, match="could not be sent"):
         SshChannel(carrier, "powershell").run(TARGET, b"in")
     assert len(carrier.log) == calls
+
+
+# The first time ssh stays, but nobody reads; the second time the shell in the distribution starts, as it does after a connection that broke.
+BREAKS_ONCE = """#!/bin/sh
+case " $* " in *" -O "*|*" -V "*) exit 0;; esac
+if mkdir '{begun}' 2>/dev/null; then exec <&-; sleep 1; exit 1; fi
+exec timeout 3 /bin/sh -c '{bootstrap}'
+"""
+
+
+def test_asking_again_comes_to_an_end_with_the_real_ssh_connection(tmp_path: Path) -> None:
+    program = tmp_path / "ssh"
+    program.write_text(BREAKS_ONCE.format(begun=tmp_path / "begun", bootstrap=BOOTSTRAP), encoding="utf-8")
+    program.chmod(0o755)
+    carrier = connection_loader.get("ssh", PlayContext(), "/dev/null")
+    carrier.set_options(var_options={"ansible_host": "box", "ansible_ssh_executable": str(program), "ansible_ssh_args": ""})
+    with pytest.raises(AnsibleConnectionFailure, match="could not be sent"):
+        SshChannel(carrier, "cmd").run(TARGET, b"in" * 1_000_000)
+    assert (tmp_path / "begun").is_dir()

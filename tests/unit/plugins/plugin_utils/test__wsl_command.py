@@ -21,6 +21,7 @@ from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_command im
     BOOTSTRAP,
     DEFAULT_EXECUTABLE,
     LONGEST_LINE,
+    NOTHING_TO_DO,
     Target,
     own_words,
     script,
@@ -183,12 +184,25 @@ def test_a_distribution_without_base64_is_no_success() -> None:
     assert ended.returncode == 127
 
 
-@pytest.mark.parametrize("shell", [["/bin/dash"], ["/bin/bash", "--posix"], ["/bin/busybox", "sh"]])
-def test_every_sh_runs_it(shell: list[str]) -> None:
+def installed(shell: list[str]) -> list[str]:
     if not Path(shell[0]).exists():
         pytest.skip(f"{shell[0]} is not installed here")
+    return shell
+
+
+SHELLS = pytest.mark.parametrize("shell", [["/bin/dash"], ["/bin/bash", "--posix"], ["/bin/busybox", "sh"]])
+
+
+@SHELLS
+def test_every_sh_ends_well_when_there_is_nothing_to_do(shell: list[str]) -> None:
+    ended = subprocess.run([*installed(shell), "-c", BOOTSTRAP], input=NOTHING_TO_DO, capture_output=True, timeout=30, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
+
+
+@SHELLS
+def test_every_sh_runs_it(shell: list[str]) -> None:
     data = script('printf "%s|" "$IFS" * a; read -r line; echo "$line"; exit 5', "mark") + b"in  put\n"
-    ended = subprocess.run([*shell, "-c", BOOTSTRAP], input=data, capture_output=True, timeout=30, check=False)
+    ended = subprocess.run([*installed(shell), "-c", BOOTSTRAP], input=data, capture_output=True, timeout=30, check=False)
     assert split_trailer(ended.stderr, "mark") == (b"", 5)
     assert ended.stdout.startswith(b" \t\n|")
     assert ended.stdout.endswith(b"|a|in  put\n")
