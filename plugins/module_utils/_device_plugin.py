@@ -52,6 +52,9 @@ _TOLD = {
 }
 _CONTAINERS = frozenset(("nvidia-device-plugin-ctr", "nvidia-device-plugin", "nvidia-gpu-device-plugin"))
 _IMAGE = re.compile(r"(^|/)(k8s-device-plugin|nvidia-gpu-device-plugin)(:|@|$)")
+# They share the plugin's image, and with its chart its labels, but offer nothing (NVIDIA/k8s-device-plugin, deployments/helm/nvidia-device-plugin/templates:
+# daemonset-gfd.yml, daemonset-mps-control-daemon.yml, and the sidecars in both and in daemonset-device-plugin.yml).
+_HELPERS = ("mps-control-daemon", "gpu-feature-discovery", "config-manager")
 
 Json = t.Mapping[str, t.Any]
 
@@ -173,12 +176,12 @@ class Provider:
 
 
 def plugin_container(spec: Json) -> dict[str, t.Any] | None:
-    """The container that is an NVIDIA device plugin. The MPS control daemon has the plugin's image and labels but is none."""
+    """The container that is an NVIDIA device plugin; a helper beside it, or in a pod of its own, is none."""
     for container in spec.get("containers") or []:
         named = container.get("name") in _CONTAINERS
         imaged = bool(_IMAGE.search(container.get("image") or ""))
         command = [*(container.get("command") or []), container.get("name") or ""]
-        if (named or imaged) and not any("mps-control-daemon" in word for word in command):
+        if (named or imaged) and not any(helper in word for helper in _HELPERS for word in command):
             return dict(container)
     return None
 

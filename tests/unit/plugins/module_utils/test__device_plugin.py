@@ -160,9 +160,37 @@ def test_provider_is_found_by_container_and_named_by_label(labels: dict[str, str
     assert provider.origin == origin
 
 
-def test_mps_control_daemon_is_no_provider_though_labels_and_image_say_so() -> None:
-    container = {"name": "mps-control-daemon-ctr", "image": NVIDIA, "command": ["mps-control-daemon"]}
-    assert plugin.find_providers([daemonset("mps", {"app.kubernetes.io/name": "nvidia-device-plugin"}, container)], []) == []
+def container(name: str, command: str = "") -> dict[str, Any]:
+    return {"name": name, "image": NVIDIA, **({"command": [command]} if command else {})}
+
+
+# As NVIDIA's chart writes them, with and without a ConfigMap; and as the GPU Operator does (assets/gpu-feature-discovery), where the image has the command.
+@pytest.mark.parametrize(
+    "containers",
+    [
+        [container("mps-control-daemon-ctr", "mps-control-daemon")],
+        [container("gpu-feature-discovery-ctr", "gpu-feature-discovery")],
+        [container("gpu-feature-discovery-sidecar", "config-manager"), container("gpu-feature-discovery-ctr", "gpu-feature-discovery")],
+        [container("gpu-feature-discovery"), container("config-manager", "config-manager")],
+    ],
+)
+def test_helper_is_no_provider_though_labels_and_image_say_so(containers: list[dict[str, Any]]) -> None:
+    labels = {"app.kubernetes.io/name": "nvidia-device-plugin"}
+    helper = daemonset("helper", labels, containers[0])
+    helper["spec"]["template"]["spec"]["containers"] = containers
+    plain_pod = {"metadata": {"name": "p", "namespace": "x", "labels": labels}, "spec": {"containers": containers}}
+    assert plugin.find_providers([helper], [plain_pod]) == []
+
+
+@pytest.mark.parametrize("sidecar", [container("nvidia-device-plugin-sidecar", "config-manager"), container("config-manager", "config-manager")])
+def test_plugin_with_a_sidecar_is_one_provider(sidecar: dict[str, Any]) -> None:
+    found = daemonset("d", {"app.kubernetes.io/name": "nvidia-device-plugin"}, sidecar)
+    found["spec"]["template"]["spec"]["containers"].append(container("nvidia-device-plugin-ctr", "nvidia-device-plugin"))
+    (provider,) = plugin.find_providers([found], [])
+    assert provider.origin == "helm"
+    chosen = plugin.plugin_container(found["spec"]["template"]["spec"])
+    assert chosen is not None
+    assert chosen["name"] == "nvidia-device-plugin-ctr"
 
 
 def test_dra_driver_is_a_provider() -> None:
