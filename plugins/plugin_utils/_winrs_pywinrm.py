@@ -14,7 +14,7 @@ import contextlib
 import typing as t
 import xml.etree.ElementTree as ET
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._winrs import NOTHING_YET, UTF8_CODE_PAGE, WireFailure
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_command import SEND_CHUNK
@@ -65,7 +65,11 @@ class PywinrmShell:
     def _open_by(self, transport: str, environment: t.Mapping[str, str]) -> None:
         self.carrier._winrm_transport = [transport]
         self.carrier.shell_id = NOT_YET_OPEN
-        protocol = self.carrier._winrm_connect()
+        try:
+            protocol = self.carrier._winrm_connect()
+        except AnsibleConnectionFailure as failure:
+            # No library, or no ticket, for this transport; the next one may have what it needs.
+            raise WireFailure(str(failure)) from failure
         self.carrier.shell_id = None
         self.carrier.shell_id = protocol.open_shell(codepage=UTF8_CODE_PAGE, env_vars=dict(environment))
         self.carrier.protocol = protocol

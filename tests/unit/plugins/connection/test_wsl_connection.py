@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +143,17 @@ def test_the_options_of_the_carrier_psrp() -> None:
     carrier._build_kwargs()
     wanted = {"server": "box.example.com", "port": 5986, "username": "BOX\\dev", "password": "Correct-Horse-42", "auth": "ntlm", "read_timeout": 77}
     assert {name: carrier._psrp_conn_kwargs[name] for name in wanted} == wanted
+
+
+def test_a_transport_that_the_controller_lacks_is_no_obstacle_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        nobody = {"ansible_host": "127.0.0.1", "ansible_port": unused.getsockname()[1], "ansible_winrm_scheme": "http"}
+        plugin = connection(**nobody, ansible_winrm_transport=["kerberos", "ntlm"], ansible_winrm_ca_trust_path="")
+        plugin._carrier._channel = None
+        monkeypatch.setattr(sys.modules[type(plugin._carrier.plugin).__module__], "HAVE_KERBEROS", False)
+        with pytest.raises(AnsibleConnectionFailure, match=r"kerberos library is not installed.*, ntlm: .*refused"):
+            plugin.exec_command("true")
 
 
 def test_the_options_of_the_carrier_ssh() -> None:

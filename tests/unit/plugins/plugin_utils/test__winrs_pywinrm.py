@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleConnectionFailure
 from requests.exceptions import ConnectionError as LostConnection
 from winrm.exceptions import InvalidCredentialsError, WinRMOperationTimeoutError, WinRMTransportError, WSManFaultError
 
@@ -55,9 +56,10 @@ class FakeProtocol:
 class FakeCarrier:
     """The private parts of ansible-core's winrm connection that the shell relies on."""
 
-    def __init__(self, protocol: FakeProtocol, transports: list[str] | None = None) -> None:
+    def __init__(self, protocol: FakeProtocol, transports: list[str] | None = None, unbuildable: dict[str, str] | None = None) -> None:
         self.fake = protocol
         self.wanted = transports or ["ntlm"]
+        self.unbuildable = unbuildable or {}
         self.protocol: FakeProtocol | None = None
         self.shell_id: str | None = None
         self._connected = False
@@ -67,6 +69,9 @@ class FakeCarrier:
 
     def _winrm_connect(self) -> FakeProtocol:
         assert self.shell_id, "without a shell's name the connection would open its own"
+        (transport,) = self._winrm_transport
+        if transport in self.unbuildable:
+            raise AnsibleConnectionFailure(self.unbuildable[transport])
         return self.fake
 
     def close(self) -> None:
@@ -101,6 +106,23 @@ def test_transports_are_tried_in_turn() -> None:
     PywinrmShell(carrier).open(ENVIRONMENT)
     assert carrier._winrm_transport == ["ntlm"]
     assert carrier._connected
+
+
+NO_LIBRARY = {"kerberos": "the python kerberos library is not installed", "credssp": "credssp: requests-credssp is not installed"}
+
+
+@pytest.mark.parametrize("missing", NO_LIBRARY)
+def test_a_transport_without_its_library_is_no_obstacle_for_the_next(missing: str) -> None:
+    carrier = FakeCarrier(FakeProtocol(), [missing, "ntlm"], NO_LIBRARY)
+    PywinrmShell(carrier).open(ENVIRONMENT)
+    assert carrier._winrm_transport == ["ntlm"]
+    assert carrier._connected
+
+
+def test_when_no_transport_works_each_says_why() -> None:
+    carrier = FakeCarrier(FakeProtocol(InvalidCredentialsError("no")), ["kerberos", "ntlm"], NO_LIBRARY)
+    with pytest.raises(WireFailure, match="^the python kerberos library is not installed, ntlm: the specified credentials were rejected by the server$"):
+        PywinrmShell(carrier).open(ENVIRONMENT)
 
 
 def test_refused_credentials_are_told_without_them() -> None:
