@@ -239,7 +239,8 @@ class Connection(ConnectionBase):
             return ended.rc, ended.stdout, ended.stderr
         command, data = with_password(become, cmd, in_data or b"")
         ended = self._run(command, data, self._user_for(cmd))
-        if ended.rc != 0 and (reason := refusal(become, ended.stderr)):
+        # Once the other user has said the word of success, what stands on standard error is the command's own, even if it is sudo's words again.
+        if ended.rc != 0 and not become.check_success(ended.stdout) and (reason := refusal(become, ended.stderr)):
             raise AnsibleError(reason)
         return ended.rc, ended.stdout, without_prompt(become, ended.stderr)
 

@@ -283,6 +283,16 @@ def test_a_missing_password_is_told() -> None:
         plugin.exec_command(sudo.build_become_command("true", plugin._shell))
 
 
+@pytest.mark.parametrize("said", ["sudo: a password is required", "Sorry, try again."])
+def test_a_command_that_itself_calls_sudo_in_vain_keeps_its_result(said: str) -> None:
+    plugin = connection()
+    sudo = become_loader.get("sudo")
+    sudo.set_options(var_options={}, direct={"become_user": "root", "become_exe": "/usr/bin/env", "become_flags": ""})
+    plugin.set_become_plugin(sudo)
+    command = sudo.build_become_command(f"echo out; echo '{said}' >&2; exit 1", plugin._shell).replace(" -u root", "")
+    assert plugin.exec_command(command) == (1, sudo.success.encode() + b"\nout\n", said.encode() + b"\n")
+
+
 def test_other_commands_of_the_task_get_no_password(tmp_path: Path) -> None:
     plugin = connection()
     asked(plugin, tmp_path, "sudo")
