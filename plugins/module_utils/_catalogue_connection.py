@@ -21,7 +21,10 @@ ENTRIES: tuple[Entry, ...] = (
         status=UNREACHABLE,
         patterns=(r"WSL_E_USER_NOT_FOUND", r"\bUser not found\b", r"LX_INIT_USER_NOT_FOUND"),
         cause="The distribution {distribution} has no Linux user {user}.",
-        remedy="Set ansible_wsl_user to a user of the distribution, or let role gpudev.workstation.distro create it (it works as root).",
+        remedy=(
+            "Set ansible_wsl_user (for a task with become: become_user) to a user of the distribution, "
+            "or let role gpudev.workstation.distro create it (it works as root)."
+        ),
         reference="https://github.com/microsoft/WSL/blob/master/src/windows/common/WslClient.cpp",
     ),
     Entry(

@@ -80,7 +80,7 @@ def _arguments(target: Target) -> list[str]:
     if target.distribution:
         words += ["-d", validated_name("WSL distribution", "ansible_wsl_distribution", target.distribution)]
     if target.user:
-        words += ["-u", validated_name("Linux user", "ansible_wsl_user", target.user)]
+        words += ["-u", validated_name("Linux user", "ansible_wsl_user or become_user", target.user)]
     return [*words, "--exec", "/bin/sh", "-c"]
 
 

@@ -239,7 +239,7 @@ def test_what_wsl_exe_refuses_is_unreachable_with_its_cause(outcome: Outcome, wh
     assert "What to do:" in result["msg"]
 
 
-@pytest.mark.parametrize(("what", "variable"), [("bad_user", "ansible_wsl_user"), ("bad_distribution", "ansible_wsl_distribution")])
+@pytest.mark.parametrize(("what", "variable"), [("bad_user", "ansible_wsl_user or become_user"), ("bad_distribution", "ansible_wsl_distribution")])
 def test_names_that_cannot_be_are_refused_with_an_explanation(outcome: Outcome, what: str, variable: str) -> None:
     assert f"{variable}: " in outcome.results[what]["msg"]
     assert "A-Z a-z 0-9 . _ -" in outcome.results[what]["msg"]

@@ -203,6 +203,20 @@ def test_a_bad_name_is_refused_before_anything_is_sent(variable: str) -> None:
     assert (channel.opened, channel.targets) == (0, [])
 
 
+def test_a_bad_name_names_every_variable_it_can_come_from() -> None:
+    plugin = connection()
+    command = escalating(plugin, "BOX\\anna").build_become_command("true", plugin._shell)
+    with pytest.raises(AnsibleError, match=r"^ansible_wsl_user or become_user: 'BOX.*anna' cannot be the name of a Linux user"):
+        plugin.exec_command(command)
+
+
+def test_a_user_who_is_not_there_is_looked_for_in_become_too() -> None:
+    plugin = connection(FakeChannel((-1, b"Error code: Wsl/WSL_E_USER_NOT_FOUND", b"")))
+    command = escalating(plugin, "nosuch").build_become_command("true", plugin._shell)
+    with pytest.raises(AnsibleConnectionFailure, match=r"no Linux user nosuch\..*Set ansible_wsl_user \(for a task with become: become_user\)"):
+        plugin.exec_command(command)
+
+
 def escalating(plugin: Any, user: str | None = None) -> Any:
     become = become_loader.get(NAME)
     become.set_options(var_options={}, direct={"become_user": user} if user else {})
