@@ -27,7 +27,7 @@ from ansible.template import Templar
 
 from ansible_collections.gpudev.workstation.plugins.plugin_utils import _file_pieces
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._channel import Ended
-from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_command import BOOTSTRAP, DEFAULT_EXECUTABLE, SYSTEM32_EXECUTABLE, Target
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_command import BOOTSTRAP, DEFAULT_EXECUTABLE, SYSTEM32_EXECUTABLE, Target, winrs_line
 
 NAME = "gpudev.workstation.wsl"
 WINDOWS: dict[str, Any] = {
@@ -66,6 +66,7 @@ class FakeChannel:
         self.resets += 1
 
     def run(self, target: Target, stdin: bytes) -> Ended:
+        winrs_line(target)  # as every channel makes its line, which refuses a name that cannot be
         self.targets.append(target)
         self.largest_input = max(self.largest_input, len(stdin))
         said = self.said.get(target.executable) if isinstance(self.said, dict) else self.said
