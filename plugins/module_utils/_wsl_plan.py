@@ -59,13 +59,14 @@ def plan(found: Wsl, wanted: Wanted) -> t.List[Step]:
     if found.kind != STORE or older(found.version, wanted.min_version):
         steps.append(_package_step(found, wanted))
     ours = found.named(wanted.distribution)
+    if found.default_version == 1:
+        # Before the distribution: without `--version` wsl.exe makes it for the default version (microsoft/WSL, LxssUserSession.cpp).
+        steps.append(Step(DEFAULT_VERSION, "new distributions are made for WSL 2"))
     if ours is None:
         way = f"from {wanted.rootfs}" if wanted.rootfs else "from the store"
         steps.append(Step(DISTRIBUTION, f"{wanted.distribution} is installed {way}"))
     if wanted.default and (ours is not None and not ours.default or ours is None and found.distributions):
         steps.append(Step(DEFAULT, f"{wanted.distribution} becomes the default distribution"))
-    if found.default_version == 1:
-        steps.append(Step(DEFAULT_VERSION, "new distributions are made for WSL 2"))
     stopped_anyway = any(step.kind == PACKAGE for step in steps)
     if wanted.restart and found.restart_owed and not stopped_anyway:
         steps.append(Step(SHUTDOWN, f"wsl --shutdown, because {found.wslconfig_path} is newer than the running virtual machine", WSL_SHUTDOWN))

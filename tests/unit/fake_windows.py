@@ -193,13 +193,16 @@ class FakeWindows:
     def listed(self) -> str:
         default = self.registry[f"HKCU:\\{LXSS}"].get("DefaultDistribution")
         states = {name: "Stopped" if name in self.stopped else "Running" for name in self.distributions()}
-        rows = [f"{'*' if guid == default else ' '} {name}    {states[name]}         2\r\n" for name, guid in self.distributions().items()]
+        versions = {guid: 2 if self.registry[f"HKCU:\\{LXSS}\\{guid}"]["Flags"] & 8 else 1 for guid in self.distributions().values()}
+        rows = [f"{'*' if guid == default else ' '} {name}    {states[name]}         {versions[guid]}\r\n" for name, guid in self.distributions().items()]
         return "  NAME            STATE           VERSION\r\n" + "".join(rows)
 
     def register(self, name: str, guid: str) -> None:
         parent = self.registry.setdefault(f"HKCU:\\{LXSS}", {})
         parent.setdefault("DefaultDistribution", guid)
-        self.registry[f"HKCU:\\{LXSS}\\{guid}"] = {"DistributionName": name, "Flags": 15, "State": 1, "Version": 2}
+        # Without `--version` WSL takes the value DefaultVersion, 2 where there is none (microsoft/WSL, LxssUserSession.cpp, RegisterDistribution).
+        flags = 7 if parent.get("DefaultVersion") == 1 else 15
+        self.registry[f"HKCU:\\{LXSS}\\{guid}"] = {"DistributionName": name, "Flags": flags, "State": 1, "Version": 2}
 
     def install_docker(self, version: str = "4.91.0", running: bool = True, settings: dict[str, Any] | None = None) -> None:
         key = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall\\Docker Desktop"

@@ -313,7 +313,8 @@ def _lxss_of_user(state: State, user: str) -> dict[str, Values]:
     mine = {name: distro for name, distro in state["wsl"]["distros"].items() if distro["owner"] == user}
     account = state["windows"]["users"][user]
     base = f"HKU:\\{account['sid']}\\{LXSS}"
-    if not mine:
+    # `wsl --set-default-version` writes the key as well.
+    if not mine and "default_version" not in state["wsl"]:
         return {}
     keys: dict[str, Values] = {base: {"DefaultVersion": state["wsl"].get("default_version", 2)}}
     default = state["wsl"]["default"]

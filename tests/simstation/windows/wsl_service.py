@@ -258,7 +258,7 @@ def _install(station: Station, user: str, words: list[str]) -> str:
         return text + _say(station, "ERROR_SUCCESS_REBOOT_REQUIRED")
     if "--no-distribution" in flags:
         return text + _say(station, "ERROR_SUCCESS")
-    return text + _install_from_the_store(station, user, values.get("--distribution") or values.get("-d") or "".join(positional), flags)
+    return text + _install_from_the_store(station, user, values, values.get("--distribution") or values.get("-d") or "".join(positional), flags)
 
 
 def _install_by_the_stub(station: Station, words: list[str]) -> str:
@@ -271,7 +271,7 @@ def _install_by_the_stub(station: Station, words: list[str]) -> str:
     return text + _say(station, "ERROR_SUCCESS_REBOOT_REQUIRED" if reboot else "ERROR_SUCCESS")
 
 
-def _install_from_the_store(station: Station, user: str, wanted: str, flags: set[str]) -> str:
+def _install_from_the_store(station: Station, user: str, values: dict[str, str], wanted: str, flags: set[str]) -> str:
     """By name, from `wsl.online` of the document; a station without it has no internet. Wording of the refusal not verified, its code is."""
     online = station.state["wsl"].get("online")
     if online is None:
@@ -280,7 +280,7 @@ def _install_from_the_store(station: Station, user: str, wanted: str, flags: set
         raise Refused(f"Invalid distribution name: '{wanted}'.", "Wsl/InstallDistro/WSL_E_DISTRO_NOT_FOUND")
     if not flags & {"--no-launch", "-n"}:
         station.unknown("wsl.exe --install of a distribution without --no-launch", wanted)
-    register(station, user, wanted, None, "InstallDistro")
+    register(station, user, wanted, None, "InstallDistro", values.get("--version"))
     return _say(station, "MessageInstalling", online[wanted]) + _say(station, "MessageDistributionInstalled", wanted)
 
 
@@ -300,7 +300,7 @@ def _install_from_file(station: Station, user: str, source: str, values: dict[st
     path, installer = distribution_file(station, user, source)
     name = values.get("--name") or installer["name"]
     begin = _say(station, "MessageInstalling", source)
-    register(station, user, name, values.get("--location") or values.get("-l"), "InstallDistro")
+    register(station, user, name, values.get("--location") or values.get("-l"), "InstallDistro", values.get("--version"))
     done = begin + _say(station, "MessageDistributionInstalled", name)
     if not flags & {"--no-launch", "-n"}:
         # Its first launch asks for a user name on the console.
@@ -322,27 +322,33 @@ def distribution_file(station: Station, user: str, source: str) -> tuple[str, St
 
 
 def _import(station: Station, user: str, words: list[str]) -> str:
-    _values, _flags, positional = options_of(station, "wsl.exe --import", words)
+    values, _flags, positional = options_of(station, "wsl.exe --import", words)
     if len(positional) != 3:
         raise Refused("The parameter is incorrect.", "Wsl/E_INVALIDARG")
     name, location, source = positional
     distribution_file(station, user, source)
-    register(station, user, name, location, "RegisterDistro")
+    register(station, user, name, location, "RegisterDistro", values.get("--version"))
     return _say(station, "ERROR_SUCCESS")
 
 
-def register(station: Station, user: str, name: str, location: str | None, context: str) -> None:
-    """A new distro: known to Windows, stopped, with root as its user."""
+def register(station: Station, user: str, name: str, location: str | None, context: str, asked: str | None = None) -> None:
+    """A new distro: known to Windows, stopped, with root as its user.
+
+    Without `--version` it is made for the user's default version, and for 2 where none was chosen: WslInstall.cpp hands
+    `version.value_or(LXSS_WSL_VERSION_DEFAULT)` to RegisterDistribution, which then reads the value DefaultVersion (LxssUserSession.cpp).
+    """
     from .. import distro as distros
 
     if any(known.casefold() == name.casefold() for known in _mine(station, user)):
         raise Refused(_line(station, "MessageDistroNameAlreadyExists"), "Wsl/InstallDistro/Service/RegisterDistro/ERROR_ALREADY_EXISTS")
-    start_vm(station, user, context)
+    version = int(asked or station.state["wsl"].get("default_version", 2))
+    if version == 2:
+        start_vm(station, user, context)
     station.pause(SECONDS_TO_IMPORT)
     entry: State = {
         "guid": "{" + str(uuid.uuid4()) + "}",
         "owner": user,
-        "version": 2,
+        "version": version,
         "state": "Stopped",
         "default_user": "root",
         "prepared": False,

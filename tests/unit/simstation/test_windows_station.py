@@ -176,6 +176,16 @@ class TestWsl:
             "  NAME              STATE           VERSION\n* Ubuntu-24.04      Running         2\n  docker-desktop    Running         2\n",
         )
 
+    @pytest.mark.parametrize(("chosen", "asked", "version"), [(None, [], 2), (1, [], 1), (1, ["--version", "2"], 2)])
+    def test_a_new_distro_is_made_for_the_default_version(self, make_station: MakeStation, chosen: int | None, asked: list[str], version: int) -> None:
+        """microsoft/WSL: WslInstall.cpp and LxssUserSession.cpp, RegisterDistribution."""
+        station = make_station("healthy")
+        if chosen is not None:
+            station.state["wsl"]["default_version"] = chosen
+        image = "C:\\Installers\\ubuntu-24.04.3-wsl-amd64.wsl"
+        assert wsl_service.manage(station, "dev", ["--install", "--from-file", image, "--name", "Second", "--no-launch", *asked])[0] == 0
+        assert station.state["wsl"]["distros"]["Second"]["version"] == version
+
     def test_unknown_distro(self, make_station: MakeStation) -> None:
         station = make_station("healthy")
         station.state["windows"]["locale"] = "es-ES"

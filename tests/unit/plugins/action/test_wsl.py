@@ -284,6 +284,15 @@ def test_new_distributions_are_made_for_wsl_2() -> None:
     assert run_action(ActionModule, FakeConnection(windows), UBUNTU)["changed"] is False
 
 
+def test_a_new_distribution_is_made_for_wsl_2_where_the_default_was_1() -> None:
+    windows = fresh()
+    windows.registry[f"HKCU:\\{LXSS}"] = {"DefaultVersion": 1}
+    answer = run_action(ActionModule, FakeConnection(windows), FROM_FILES, modules=installer_modules(windows))
+    assert (answer["changed"], answer["layers"][0]["status"]) == (True, "changed"), answer["msg"]
+    assert answer["diff"]["after"]["distributions"] == {"Ubuntu-24.04": {"wsl": 2, "default": True}}
+    assert [(entry["name"], entry["version"]) for entry in answer["wsl"]["distributions"]] == [("Ubuntu-24.04", 2)]
+
+
 def test_a_controller_inside_that_wsl_is_told_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WSL_DISTRO_NAME", "Ubuntu-24.04")
     monkeypatch.setattr("socket.gethostname", lambda: "box")
