@@ -213,7 +213,8 @@ class ActionModule(WindowsAction):
     def _start(self, station: Workstation, wanted: Wanted, found: DockerDesktop, seconds: int) -> DockerDesktop:
         if found.processes:
             try:
-                patience = seconds / 2 if DOCKER_RESTART in wanted.allow else seconds
+                restarts = DOCKER_RESTART in wanted.allow and not self._controller_inside
+                patience = seconds / 2 if restarts else seconds
                 return self._until_it_answers(station, "the engine of Docker Desktop, which is starting already", patience)
             except DeadlinePassed as late:
                 found = self._stop_what_does_not_answer(station, wanted, late)
@@ -227,6 +228,10 @@ class ActionModule(WindowsAction):
 
     def _stop_what_does_not_answer(self, station: Workstation, wanted: Wanted, late: DeadlinePassed) -> DockerDesktop:
         """That nothing answers here is no proof that nothing runs there: the user's docker context may point elsewhere."""
+        if self._controller_inside:
+            owed = Step(START, "it runs and its engine does not answer")
+            by_hand = _docker_desktop_plan.by_hand(late.last, owed, wanted)
+            raise Stopped("its engine does not answer, and the controller of this run lives in WSL", by_hand, late.last)
         if DOCKER_RESTART not in wanted.allow:
             details = {"version": late.last.version, "seconds": f"{late.seconds:.0f}", "user": self._user.connected}
             raise _stopped("its engine does not answer, and a restart is not allowed", "DESKTOP-017", late.last.engine_told, late.last, **details)

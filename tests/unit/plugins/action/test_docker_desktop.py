@@ -301,6 +301,18 @@ def test_a_controller_inside_that_wsl_is_told_what_to_type(monkeypatch: pytest.M
     assert windows.written == []
 
 
+def test_a_controller_inside_that_wsl_does_not_stop_one_that_runs_without_answering(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WSL_DISTRO_NAME", "Ubuntu-24.04")
+    monkeypatch.setattr("socket.gethostname", lambda: "box")
+    windows = without_an_engine()
+    windows.cim["Win32_Process"].append({"Name": "vmmemWSL", "CreationDate": "2026-11-20T07:00:00.0000000Z"})
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "start_timeout": 0, "allow": ["docker_restart"]})
+    assert (answer["failed"], answer["changed"], answer["layers"][0]["status"]) == (True, False, "needs_consent")
+    assert answer["layers"][0]["findings"][0]["code"] == "DESKTOP-020"
+    assert "Type in a PowerShell of Windows: 'docker desktop stop'" in answer["msg"]
+    assert not any(command.endswith(("desktop stop", "Docker Desktop.exe")) for command in windows.commands)
+
+
 def test_a_running_engine_of_windows_containers_is_broken() -> None:
     windows = healthy()
     server = {"Platform": {"Name": "Docker Desktop 4.91.0 (239619)"}, "Version": "29.8.0", "Os": "windows"}
