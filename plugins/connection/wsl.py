@@ -143,6 +143,7 @@ from ansible_collections.gpudev.workstation.plugins.plugin_utils._carriers impor
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._channel import Channel, Ended
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_command import (
     DEFAULT_EXECUTABLE,
+    NOTHING_TO_DO,
     SYSTEM32_EXECUTABLE,
     Target,
     own_words,
@@ -299,8 +300,12 @@ class Connection(ConnectionBase):
             if rc is not None:
                 self._working_executable = executable
                 return Ended(rc, ended.stdout, stderr)
-            complaints.append(_complaint(target, ended))
-            if not complaints[-1].another_executable_may_do():
+            complaint = _complaint(target, ended)
+            complaints.append(complaint)
+            if complaint.another_executable_may_do():
+                # A command whose distribution was stopped under it can end alike, and another wsl.exe would run it a second time.
+                complaint.compare(self._channel().run(target, NOTHING_TO_DO))
+            if not complaint.another_executable_may_do():
                 break
         raise _unreachable(complaints)
 

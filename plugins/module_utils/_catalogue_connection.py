@@ -208,6 +208,8 @@ ENTRIES: tuple[Entry, ...] = (
         code="CONN-015",
         layer="wsl",
         status=UNREACHABLE,
+        # https://github.com/microsoft/WSL/issues/12832, https://github.com/DesktopECHO/xWSL/issues/41
+        patterns=(r"execvpe\(?\s*/bin/sh\b", r"\bbase64: .*not found"),
         cause="The command ended without telling its exit code: the distribution or its virtual machine was stopped under it, or it has no /bin/sh and base64.",
         remedy="Run again; if it stays, run `wsl.exe -d {distribution} -u {user} --exec /bin/sh -c 'echo ok | base64'` at the machine.",
         reference="https://learn.microsoft.com/windows/wsl/troubleshooting",

@@ -40,8 +40,17 @@ class Complaint:
         self.entry = CATALOGUE.recognise(self.said) or CATALOGUE[otherwise]
 
     def another_executable_may_do(self) -> bool:
-        """Never after an end that a command could have had: it would be run twice."""
+        """An end by a signal is that of a command, which must not be run twice; the others have to be said again (`compare`)."""
         return self.entry.code in OTHER_EXECUTABLE_MAY_DO and self.rc in (*NOT_FOUND, *FAILED_BY_ITSELF)
+
+    def compare(self, with_nothing_to_do: Ended) -> None:
+        """What the same wsl.exe says when it has nothing to do: the same, or it does start, and then the command may have begun before it ended.
+
+        Its exit code cannot tell: it is 1 also when the distribution is stopped (microsoft/WSL, src/windows/common/interop.cpp, VmModeWorkerThread).
+        """
+        again = Complaint(self.target, with_nothing_to_do)
+        if again.rc == 0 or again.entry is not self.entry:
+            self.entry = CATALOGUE[UNTOLD]
 
     def sentence(self) -> str:
         finding = self.entry.finding(
@@ -50,7 +59,8 @@ class Complaint:
             user=self.target.user or "(default)",
             executable=self.target.executable,
         )
-        return f"wsl.exe did not run the command (exit code {self.rc}). {finding.sentence()}"
+        did_not = "did not tell how the command ended" if self.entry.code == UNTOLD else "did not run the command"
+        return f"wsl.exe {did_not} (exit code {self.rc}). {finding.sentence()}"
 
 
 def unreachable(complaints: t.Sequence[Complaint]) -> AnsibleConnectionFailure:

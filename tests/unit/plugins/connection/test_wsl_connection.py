@@ -27,7 +27,14 @@ from ansible.template import Templar
 
 from ansible_collections.gpudev.workstation.plugins.plugin_utils import _file_pieces
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._channel import Ended
-from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_command import BOOTSTRAP, DEFAULT_EXECUTABLE, SYSTEM32_EXECUTABLE, Target, winrs_line
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_command import (
+    BOOTSTRAP,
+    DEFAULT_EXECUTABLE,
+    NOTHING_TO_DO,
+    SYSTEM32_EXECUTABLE,
+    Target,
+    winrs_line,
+)
 
 NAME = "gpudev.workstation.wsl"
 WINDOWS: dict[str, Any] = {
@@ -418,7 +425,8 @@ def test_the_usual_places_are_tried_when_the_named_one_does_not_start() -> None:
     plugin = connection(channel, ansible_wsl_executable=OWN)
     assert plugin.exec_command("echo hi") == (0, b"hi\n", b"")
     assert plugin.exec_command("exit 4")[0] == 4
-    assert [target.executable for target in channel.targets] == [OWN, DEFAULT_EXECUTABLE, SYSTEM32_EXECUTABLE, SYSTEM32_EXECUTABLE]
+    twice = [OWN, OWN, DEFAULT_EXECUTABLE, DEFAULT_EXECUTABLE]  # the second time with nothing to do
+    assert [target.executable for target in channel.targets] == [*twice, SYSTEM32_EXECUTABLE, SYSTEM32_EXECUTABLE]
 
 
 def test_nothing_else_is_tried_when_the_first_one_works_or_has_begun() -> None:
@@ -431,6 +439,52 @@ def test_nothing_else_is_tried_when_the_first_one_works_or_has_begun() -> None:
 def test_a_command_that_was_killed_is_not_run_again() -> None:
     channel = FakeChannel((137, b"Access is denied.", b""))
     with pytest.raises(AnsibleConnectionFailure):
+        connection(channel).exec_command("true")
+    assert len(channel.targets) == 1
+
+
+class StoppedUnderIt(FakeChannel):
+    """Every command is run, but all that is told of it is what was said until the distribution was stopped, and wsl.exe's own exit code for that: 1, when
+    its channel to the distribution closes (microsoft/WSL, src/windows/common/interop.cpp, VmModeWorkerThread). `again`: of a wsl.exe with nothing to do."""
+
+    def __init__(self, end: tuple[int, bytes, bytes], again: tuple[int, bytes, bytes] | None = None) -> None:
+        super().__init__()
+        self.end, self.again = end, again
+
+    def run(self, target: Target, stdin: bytes) -> Ended:
+        ended = super().run(target, stdin)
+        if stdin != NOTHING_TO_DO:
+            return Ended(*self.end)
+        return Ended(*self.again) if self.again else ended
+
+
+@pytest.mark.parametrize("rc", [1, 9009, -1, 4294967295])
+@pytest.mark.parametrize("said", [b"Cloning into 'app'...\n", b"Access is denied.\n", b"The system cannot find the file specified.\n"])
+@pytest.mark.parametrize("again", [None, (-1, b"Error code: Wsl/Service/E_UNEXPECTED", b"")], ids=["it starts again", "it says something else"])
+def test_a_command_whose_distribution_was_stopped_is_not_run_again(tmp_path: Path, rc: int, said: bytes, again: tuple[int, bytes, bytes] | None) -> None:
+    channel = StoppedUnderIt((rc, b"", said), again)
+    with pytest.raises(AnsibleConnectionFailure, match=r"did not tell how the command ended.*CONN-015.*was stopped under it") as failure:
+        connection(channel).exec_command(f"echo run >> {tmp_path}/log")
+    assert (tmp_path / "log").read_text() == "run\n"
+    assert {target.executable for target in channel.targets} == {DEFAULT_EXECUTABLE}
+    assert said.decode().strip() in str(failure.value)
+
+
+# https://github.com/microsoft/WSL/issues/12832 (there of /bin/bash), https://github.com/DesktopECHO/xWSL/issues/41; then dash, bash and busybox.
+WITHOUT_A_SHELL = [
+    b"<3>WSL (14 - Relay) ERROR: CreateProcessCommon:639: execvpe(/bin/sh) failed: No such file or directory\n",
+    b"<3>WSL (43) ERROR: CreateProcessEntryCommon:577: execvpe /bin/sh failed 2\n",
+    b"/bin/sh: 1: base64: not found\n",
+    b"/bin/sh: line 1: base64: command not found\n",
+    b"/bin/sh: base64: not found\n",
+]
+
+
+@pytest.mark.parametrize("said", WITHOUT_A_SHELL)
+@pytest.mark.parametrize("rc", [1, 127])
+def test_a_distribution_without_shell_or_base64_is_not_a_missing_wsl_exe(said: bytes, rc: int) -> None:
+    channel = FakeChannel((rc, b"", said))
+    with pytest.raises(AnsibleConnectionFailure, match="CONN-015.*has no /bin/sh and base64"):
         connection(channel).exec_command("true")
     assert len(channel.targets) == 1
 
