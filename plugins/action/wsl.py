@@ -64,7 +64,7 @@ class ActionModule(WindowsAction):
         if self.check_mode and arguments["wslconfig_pending"]:
             found = replace(found, wslconfig_pending=True)
         steps = _wsl_plan.plan(found, wanted)
-        layer = _wsl.wsl_layer(found, wanted.distribution, user.connected, wanted.min_version)
+        layer = _wsl.wsl_layer(found, wanted.distribution, user.connected, wanted.min_version, _left_alone(wanted))
         if not steps:
             return self._told(found, layer, changed=False)
         if any(step.consent == _wsl_plan.WSL_SHUTDOWN for step in steps) and this_controller().is_inside(user.computer, found.vm_started):
@@ -99,7 +99,7 @@ class ActionModule(WindowsAction):
             return self._told(found, stop.layer, changed=bool(done) or stop.layer.status == NEEDS_REBOOT, diff=diff)
         except (WorkstationError, NotAnswered) as error:
             return self._told(found, Layer("wsl", UNKNOWN, str(error)), changed=bool(done), diff=diff)
-        layer = _wsl.wsl_layer(found, wanted.distribution, minimum=wanted.min_version)
+        layer = _wsl.wsl_layer(found, wanted.distribution, minimum=wanted.min_version, left_alone=_left_alone(wanted))
         if not layer.stops:
             layer = Layer("wsl", CHANGED, f"{_in_words('done', done)}: {layer.summary}", layer.facts, layer.findings)
         return self._told(found, layer, changed=True, diff=diff)
@@ -225,6 +225,13 @@ def _wanted(arguments: Arguments) -> Wanted:
         restarted=arguments["state"] == "restarted",
         allow=frozenset(arguments["allow"]),
     )
+
+
+def _left_alone(wanted: Wanted) -> str:
+    """Why this task does not bring .wslconfig into force, if it was not to."""
+    if wanted.restarted:
+        return "this task was to restart the distribution, not WSL"
+    return "" if wanted.restart else "this task was told not to stop WSL (wsl_restart: never)"
 
 
 def _in_words(what: str, steps: t.Sequence[Step]) -> str:

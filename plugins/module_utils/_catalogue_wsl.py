@@ -260,4 +260,14 @@ ENTRIES: t.Tuple[Entry, ...] = (
         remedy="Keep a terminal of the distribution open, or declare wsl_config: {general: {instanceIdleTimeout: -1}, wsl2: {vmIdleTimeout: -1}}.",
         reference="https://github.com/microsoft/WSL/issues/9667",
     ),
+    Entry(
+        code="WSL-030",
+        layer="wsl",
+        status=None,
+        severity="warning",
+        cause="{path} was written after the WSL virtual machine had started, so it is not in force, and stays so: {why}.",
+        remedy="Type 'wsl --shutdown' in a PowerShell of Windows when it suits you; the next start of WSL reads the file. Or have it done by wsl_restart: "
+        "needed and the word 'wsl_shutdown' in workstation_allow.",
+        reference="https://learn.microsoft.com/windows/wsl/wsl-config",
+    ),
 )

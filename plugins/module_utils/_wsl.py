@@ -193,8 +193,9 @@ def _distributions(answer: Answer, states: t.Mapping[str, t.Tuple[str, int]]) ->
     return tuple(sorted(found, key=lambda distribution: (not distribution.default, distribution.name.casefold())))
 
 
-def wsl_layer(found: Wsl, distribution: str = "", user: str = "", minimum: str = MINIMUM) -> Layer:
-    findings = list(_obstacles(found, distribution, user, minimum))
+def wsl_layer(found: Wsl, distribution: str = "", user: str = "", minimum: str = MINIMUM, left_alone: str = "") -> Layer:
+    """`left_alone` says why a .wslconfig that is not in force stays so; without it a shutdown is owed."""
+    findings = list(_obstacles(found, distribution, user, minimum, left_alone))
     status = next((str(CATALOGUE[finding.code].status) for finding in findings if CATALOGUE[finding.code].status), OK)
     return Layer("wsl", status, in_words(found, distribution), found.as_dict(), findings)
 
@@ -207,7 +208,7 @@ def in_words(found: Wsl, distribution: str = "") -> str:
     return f"WSL {found.version or 'of Windows itself'}, kernel {found.kernel or 'unknown'}, {told}"
 
 
-def _obstacles(found: Wsl, distribution: str, user: str, minimum: str) -> t.Iterator[Finding]:
+def _obstacles(found: Wsl, distribution: str, user: str, minimum: str, left_alone: str) -> t.Iterator[Finding]:
     if found.forbidden_by:
         yield CATALOGUE["WSL-008"].finding(f"{found.forbidden_by} = 0", policy=found.forbidden_by)
     if found.kind == ABSENT:
@@ -221,7 +222,7 @@ def _obstacles(found: Wsl, distribution: str, user: str, minimum: str) -> t.Iter
         yield recognised(found.trouble)
     yield from _of_distribution(found, distribution, user)
     if found.restart_owed:
-        yield CATALOGUE["WSL-007"].finding(found.restart_evidence(), path=found.wslconfig_path)
+        yield CATALOGUE["WSL-030" if left_alone else "WSL-007"].finding(found.restart_evidence(), path=found.wslconfig_path, why=left_alone)
 
 
 def _of_distribution(found: Wsl, distribution: str, user: str) -> t.Iterator[Finding]:

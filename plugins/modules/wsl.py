@@ -83,6 +83,7 @@ options:
     description:
       - With V(needed), C(wsl --shutdown) is run when C(.wslconfig) was written after the virtual machine had started. That stops every distribution and
         Docker Desktop's engine, so it needs V(wsl_shutdown) in O(allow). It is never done while Docker Desktop is starting.
+      - With V(never), a C(.wslconfig) that is not in force stays so, and is only told.
     type: str
     choices: [needed, never]
     default: needed

@@ -129,6 +129,26 @@ def test_shutdown_with_consent_brings_it_into_force() -> None:
     assert len(connection.requests) == 3, "the look, whether Docker Desktop is starting, the shutdown and what it led to"
 
 
+@pytest.mark.parametrize("allow", [[], ["wsl_shutdown"]])
+def test_a_wslconfig_that_is_to_stay_out_of_force_is_told_and_fails_nothing(allow: list[str]) -> None:
+    windows = newer_wslconfig()
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "restart": "never", "allow": allow})
+    assert ("failed" in answer, answer["changed"], answer["layers"][0]["status"]) == (False, False, "ok")
+    (finding,) = answer["layers"][0]["findings"]
+    assert (finding["code"], finding["severity"]) == ("WSL-030", "warning")
+    assert "wsl_restart: never" in finding["cause"]
+    assert answer["wsl"]["restart_owed"] is True
+    assert not any("--shutdown" in command for command in windows.commands)
+
+
+def test_a_step_that_leaves_the_wslconfig_out_of_force_is_done_all_the_same() -> None:
+    windows = newer_wslconfig()
+    windows.register("Debian", "{33333333-2222-3333-4444-555555555555}")
+    windows.registry[f"HKCU:\\{LXSS}"]["DefaultDistribution"] = "{33333333-2222-3333-4444-555555555555}"
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "restart": "never"})
+    assert ("failed" in answer, answer["changed"], answer["layers"][0]["status"]) == (False, True, "changed")
+
+
 def test_restart_that_a_change_of_this_check_run_would_owe() -> None:
     answer = run_action(ActionModule, FakeConnection(healthy()), {**UBUNTU, "wslconfig_pending": True}, check_mode=True)
     assert (answer["layers"][0]["status"], answer["changed"]) == ("needs_consent", False)
@@ -378,6 +398,16 @@ def test_a_restart_waits_for_docker_desktop_and_then_takes_one_request_more() ->
     assert len(connection.requests) == 3
     assert any("docker" in str(item).lower() for item in connection.requests[1]["items"])
     assert connection.requests[2]["items"][0]["arguments"] == ["--terminate", "Ubuntu-24.04"]
+
+
+def test_a_restarted_distribution_is_not_judged_by_a_wslconfig_that_is_not_in_force() -> None:
+    windows = newer_wslconfig()
+    answer = run_action(ActionModule, FakeConnection(windows), MAY_RESTART)
+    assert ("failed" in answer, answer["changed"], answer["layers"][0]["status"]) == (False, True, "changed")
+    assert [finding["code"] for finding in answer["layers"][0]["findings"]] == ["WSL-030"]
+    assert windows.stopped == {"Ubuntu-24.04"}
+    again = run_action(ActionModule, FakeConnection(windows), MAY_RESTART)
+    assert ("failed" in again, again["changed"]) == (False, False)
 
 
 @pytest.mark.parametrize(("arguments", "check_mode", "status", "changed"), [(RESTARTED, False, "needs_consent", False), (MAY_RESTART, True, "drift", True)])
