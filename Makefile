@@ -30,7 +30,7 @@ help: ## List the targets
 setup: $(VENV)/.run $(LINK) .cache/wheelhouse/.filled .cache/simstation/.prepared ## Set up what `make demo` needs
 
 $(VENV)/bin/python:
-	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed; name one with make PYTHON=/path/to/python3'; exit 1; }
+	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer with its venv is needed (Debian, Ubuntu: apt install python3-venv); name one with make PYTHON=/path/to/python3'; exit 1; }
 	@echo "==> a virtual environment in $(VENV), with $(PYTHON)"
 	@$(PYTHON) -m venv $(VENV)
 

@@ -67,6 +67,15 @@ class TestInOrder:
         assert (run.rc, run.changed()) == (0, 0), run.output
         assert "drift" not in chain_of(run, HOST).values()
 
+    def test_the_doctor_goes_by_what_is_declared_of_the_cluster(self, stations: Stations, tmp_path: Path) -> None:
+        declared = playbook(stations, "playbooks/doctor.yml", "-e", f"workstation_report_directory={tmp_path}", "-e", "minikube_gpus=nvidia.com")
+        assert (declared.rc, chain_of(declared, HOST)["cluster"]) == (2, "broken"), declared.output
+        assert "gpus is all, declared nvidia.com" in declared.output
+        stations.post(HOST, "patch", {"docker": {"engine": {"containers": {"minikube": {"state": "exited"}}}}})
+        run = playbook(stations, "playbooks/doctor.yml", "-e", f"workstation_report_directory={tmp_path}", "-e", "minikube_state=stopped")
+        chain = chain_of(run, HOST)
+        assert (run.rc, {chain[layer] for layer in ("cluster", "device_plugin", "pod")}) == (0, {"skipped"}), run.output
+
     def test_the_doctor_names_a_stopped_engine(self, stations: Stations, tmp_path: Path) -> None:
         stations.post(HOST, "patch", {"wsl": {"distros": {"Ubuntu-24.04": {"services": {"docker": {"active": False}}}}}})
         run = playbook(stations, "playbooks/doctor.yml", "-e", f"workstation_report_directory={tmp_path}")

@@ -16,6 +16,7 @@ HINTS = """
 A simulated workstation ({scenario}) starts. Inventory: {inventory}
 In another terminal, in this directory:
 
+  source .venv/bin/activate
   ansible -i {inventory} all -m ansible.windows.win_ping
   ansible-playbook -i inventories/simulated -i {inventory} playbooks/doctor.yml
   ansible-playbook -i inventories/simulated -i {inventory} site.yml --check --diff

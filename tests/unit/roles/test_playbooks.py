@@ -64,6 +64,17 @@ def test_doctor_reports_a_host_on_which_nothing_can_be_run(native: str, tmp_path
     assert "/nonexistent/python3" in next(layer["summary"] for layer in report["layers"] if layer["layer"] == "distro")
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_site_writes_a_report_where_one_is_wanted_also_of_a_run_that_stops_and_in_check_mode(native: str, tmp_path: Path, wanted: bool) -> None:
+    arguments = ("-e", f"workstation_report_directory={tmp_path / 'drift'}") if wanted else ()
+    ended = ansible("ansible-playbook", "site.yml", "-i", native, "--check", "--tags", "distro", *arguments)
+    assert ended.returncode == 2, ended.stdout
+    assert (tmp_path / "drift").exists() == wanted
+    if wanted:
+        report = json.loads((tmp_path / "drift" / "here.json").read_text())
+        assert (report["host"], report["check_mode"]) == ("here", True)
+
+
 @pytest.mark.parametrize("inventory", ["example_team", "localhost"])
 def test_shipped_inventories_name_the_account_of_each_host(inventory: str) -> None:
     listed: dict[str, Any] = json.loads(ansible("ansible-inventory", "-i", f"inventories/{inventory}", "--list").stdout)
@@ -72,5 +83,6 @@ def test_shipped_inventories_name_the_account_of_each_host(inventory: str) -> No
         assert hosts[name]["workstation_windows_user"]
         assert hosts[name]["ansible_winrm_transport"] in ("ntlm", "kerberos")
         assert hosts[name]["ansible_winrm_server_cert_validation"] == "validate"
+        assert hosts[name]["ansible_winrm_ca_trust_path"]
     for name in listed["linux_workstations"]["hosts"]:
         assert "ansible_user" in hosts[name] or "workstation_linux_user" in hosts[name]

@@ -373,6 +373,43 @@ def test_an_installation_that_never_ends_is_named(monkeypatch: pytest.MonkeyPatc
     assert "msiexec.exe: not within 0 s; it runs since before this run" in answer["msg"]
 
 
+@pytest.mark.parametrize(
+    ("command_line", "followed"),
+    [
+        ('"C:\\Program Files\\WSL\\wsl.exe" --update', True),
+        # Somebody's shell is no update.
+        ('"C:\\Program Files\\WSL\\wsl.exe" -d Ubuntu-24.04', False),
+    ],
+)
+def test_an_update_that_an_earlier_run_started_is_followed(monkeypatch: pytest.MonkeyPatch, command_line: str, followed: bool) -> None:
+    monkeypatch.setattr("ansible_collections.gpudev.workstation.plugins.plugin_utils._earlier.POLL_SECONDS", 0.01)
+    windows, looks = healthy(), []
+    windows.install_wsl("2.0.9.0")
+    cim, versions = windows._cim, windows.programs[WSL]
+
+    def processes(item: dict[str, Any]) -> list[dict[str, Any]]:
+        if item.get("filter") != "Name='wsl.exe'":
+            return cim(item)
+        looks.append(1)
+        if followed and len(looks) == 3:
+            windows.install_wsl()
+            return []
+        return [{"CommandLine": command_line}]
+
+    def wsl_exe(arguments: list[str]) -> dict[str, Any]:
+        if arguments != ["--update"]:
+            return versions(arguments)
+        windows.install_wsl()
+        return ran("")
+
+    windows.programs[WSL] = wsl_exe
+    monkeypatch.setattr(windows, "_cim", processes)
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "allow": ["wsl_shutdown"]})
+    assert (answer["changed"], answer["wsl"]["version"]) == (True, "2.6.3.0"), answer
+    assert len(looks) == (3 if followed else 1)
+    assert any(command.endswith("--update") for command in windows.commands) is not followed
+
+
 RESTARTED: dict[str, Any] = {**UBUNTU, "state": "restarted"}
 MAY_RESTART: dict[str, Any] = {**RESTARTED, "allow": ["wsl_shutdown"]}
 TERMINATE = "wsl.exe --terminate Ubuntu-24.04"

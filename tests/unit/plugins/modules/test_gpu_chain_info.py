@@ -5,14 +5,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube as mk
+from ansible_collections.gpudev.workstation.plugins.module_utils import _minikube_cluster
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import BROKEN, OK, SKIPPED, UNKNOWN, Layer
+from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_inside import MARK
 from ansible_collections.gpudev.workstation.plugins.module_utils._runner import Completed
 from ansible_collections.gpudev.workstation.plugins.modules.gpu_chain_info import ChainLook
+from tests.unit.recorded import FIXTURES, RecordedRunner, answer, completed, recording
 
 ORDER = ["distro", "docker", "docker_gpu", "cluster", "device_plugin", "pod"]
 PARAMS: dict[str, Any] = {
@@ -22,6 +29,8 @@ PARAMS: dict[str, Any] = {
     "gpus": "all",
     "timeout": 5,
     "min_driver_version": "",
+    "cluster_gpus": "all",
+    "cluster_state": "started",
     "memory": "",
     "cpus": "",
     "kubernetes_version": "",
@@ -119,3 +128,59 @@ def test_missing_client_is_said_not_taken_for_a_broken_plugin() -> None:
 def test_cluster_without_a_kubeconfig_is_unreachable() -> None:
     layer = ChainLook(PARAMS, Commands(), check_mode=False).device_plugin()
     assert (layer.status, [finding.code for finding in layer.findings]) == ("unreachable", ["PLUGIN-API-006"])
+
+
+# --- the cluster as it was declared
+
+
+class Declared(ChainLook):
+    """The recorded cluster of profile `gpu`, and a device plugin that nobody may ask."""
+
+    def __init__(self, home: Path, gpus: str = "all", host: str = "running", **params: Any) -> None:
+        profile = home / ".minikube" / "profiles" / "gpu" / "config.json"
+        profile.parent.mkdir(parents=True)
+        data = json.loads((FIXTURES / "minikube" / "profile_config_running.json").read_text())
+        profile.write_text(json.dumps({**data, "GPUs": gpus}))
+        node = json.loads(recording("minikube/docker_inspect_node")["stdout"])
+        node[0]["State"]["Status"] = host
+        # pkg/drivers/kic/oci/oci.go of minikube: `--device nvidia.com/gpu=all` becomes a request of driver cdi.
+        node[0]["HostConfig"]["DeviceRequests"] = [{"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=all"]}] if gpus == "nvidia.com" else []
+        inside = ("/dev/nvidiactl", recording("minikube/node_daemon")["stdout"], "cgroupDriver: cgroupfs", recording("minikube/node_nvidia_smi")["stdout"])
+        answers: dict[str, Any] = {
+            "minikube version": completed(recording("minikube/version")),
+            "docker container inspect gpu": answer(json.dumps(node)),
+            "minikube status": completed(recording("minikube/status_running")),
+            "docker exec gpu sh -c": answer(f"\n{MARK}\n".join(inside)),
+        }
+        super().__init__({**PARAMS, "cluster": "gpu", "minikube_home": str(home), **params}, RecordedRunner(answers), check_mode=False)
+
+    def distro(self) -> Layer:
+        return Layer("distro", OK, "distro")
+
+    docker = docker_gpu = distro
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(_minikube_cluster.Cluster, "_ask_node", lambda self: mk.Node(True, True, "", "v1.36.2"))
+    return tmp_path
+
+
+@pytest.mark.parametrize(("made_with", "declared", "codes"), [("nvidia.com", "nvidia.com", []), ("", "", []), ("nvidia.com", "all", ["MK-031"])])
+def test_node_that_has_the_declared_gpus_is_not_broken(home: Path, made_with: str, declared: str, codes: list[str]) -> None:
+    layer = Declared(home, made_with, cluster_gpus=declared).cluster()
+    assert [finding.code for finding in layer.findings if finding.severity == "error"] == codes
+    assert (layer.status == BROKEN) is bool(codes), layer.summary
+
+
+def test_cluster_that_is_stopped_as_declared_is_no_broken_link(home: Path) -> None:
+    chain = Declared(home, host="exited", cluster_state="stopped", pod=True)
+    _distro, _docker, _docker_gpu, *behind = chain.layers()
+    assert [(layer.layer, layer.status) for layer in behind] == [("cluster", SKIPPED), ("device_plugin", SKIPPED), ("pod", SKIPPED)]
+    assert all("the cluster is stopped, as declared" in layer.summary for layer in behind)
+
+
+@pytest.mark.parametrize(("host", "state", "status"), [("exited", "started", BROKEN), ("exited", "absent", BROKEN), ("running", "stopped", OK)])
+def test_cluster_that_is_not_at_rest_as_declared_is_judged_as_ever(home: Path, host: str, state: str, status: str) -> None:
+    assert Declared(home, "nvidia.com", host, cluster_gpus="nvidia.com", cluster_state=state).cluster().status == status

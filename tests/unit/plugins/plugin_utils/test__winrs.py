@@ -150,13 +150,36 @@ def test_a_send_that_is_late_counts_as_sent() -> None:
     assert [entry[1] for entry in wire.log if entry[0] == "send"] == [b"abc", b"d"]
 
 
-@pytest.mark.parametrize("verb", ["command", "send", "receive"])
-@pytest.mark.parametrize("codes", [(), (1,), (500,), (401,)])
+NEVER_REPEATED = [(verb, codes) for verb in ("command", "receive") for codes in ((), (1,), (500,), (401,))]
+
+
+@pytest.mark.parametrize(("verb", "codes"), [*NEVER_REPEATED, ("send", ())])
 def test_what_may_have_been_begun_is_never_repeated(verb: str, codes: tuple[int, ...]) -> None:
     wire = FakeWire({verb: [failure(*codes)]})
     with pytest.raises(AnsibleConnectionFailure, match="WinRM failed while a command ran: the reason"):
         run(wire)
     assert wire.verbs().count(verb) == 1
+
+
+# What Windows says of the input of a program that has ended (https://github.com/ansible/ansible/issues/69595); the others stand for whatever else it may say.
+PIPE_ENDED = 109
+REFUSED_INPUT = pytest.mark.parametrize("code", [PIPE_ENDED, 1, 500, SHELL_GONE])
+
+
+@REFUSED_INPUT
+def test_a_program_that_ended_before_its_input_is_heard_all_the_same(code: int) -> None:
+    wire = FakeWire({"send": [failure(code)]}, [(b"said", b"", -1, False), (b"", b"why", 1, True)])
+    assert run(wire, b"input") == Ended(1, b"said", b"why")
+    assert wire.verbs() == ["create", "command", "send", "receive", "receive", "signal"]
+
+
+@REFUSED_INPUT
+@pytest.mark.parametrize("silence", [NOTHING_YET, 1])
+def test_a_program_that_waits_for_input_that_was_refused_is_given_up(code: int, silence: int) -> None:
+    wire = FakeWire({"send": [WireFailure("the pipe", [code])], "receive": [failure(silence)]})
+    with pytest.raises(AnsibleConnectionFailure, match="WinRM failed while a command ran: the pipe"):
+        run(wire, b"input")
+    assert wire.verbs() == ["create", "command", "send", "receive", "signal"]
 
 
 def test_a_login_that_is_refused_is_unreachable() -> None:
