@@ -151,7 +151,7 @@ class ActionModule(WindowsAction):
         return answer.native(), seen
 
     def _package(self, station: Workstation, arguments: Arguments, wanted: Wanted, found: Wsl, step: Step) -> Wsl:
-        program, words = _wsl_plan.package_process(wanted)
+        program, words = _wsl_plan.package_process(found, wanted)
         if follow_earlier(self, station, "WSL", program, words, _wsl_plan.SECONDS_TO_INSTALL):
             after = self._look(station, arguments["windows_user"])[1]
             if not older(after.version, wanted.min_version):

@@ -140,9 +140,11 @@ def distribution_command(found: Wsl, wanted: Wanted) -> Item:
     return wsl_command(*words, timeout=SECONDS_TO_INSTALL, executable=found.executable)
 
 
-def package_process(wanted: Wanted) -> t.Tuple[str, str]:
+def package_process(found: Wsl, wanted: Wanted) -> t.Tuple[str, str]:
     """How an installation of WSL shows among the processes: its program, and words of its command line."""
-    return ("msiexec.exe", ntpath.basename(wanted.installer)) if wanted.installer else ("wsl.exe", "--no-distribution")
+    if wanted.installer:
+        return "msiexec.exe", ntpath.basename(wanted.installer)
+    return "wsl.exe", "--no-distribution" if found.kind == ABSENT else "--update"
 
 
 def distribution_process(wanted: Wanted) -> t.Tuple[str, str]:
