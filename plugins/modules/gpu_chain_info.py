@@ -59,6 +59,17 @@ options:
     description: The oldest acceptable NVIDIA driver, as V(555.85). Empty accepts any.
     type: str
     default: ""
+  cluster_gpus:
+    description: Declared GPUs of the cluster, as in M(gpudev.workstation.minikube_gpu_cluster). Empty for a cluster without.
+    type: str
+    default: all
+  cluster_state:
+    description:
+      - Declared state of the cluster. One that is V(stopped) or V(absent) as declared is C(skipped), and so are the layers behind it.
+      - One that runs although it is declared otherwise is looked at like any other.
+    type: str
+    choices: [started, stopped, absent]
+    default: started
   memory:
     description: Declared memory of the cluster, as in M(gpudev.workstation.minikube_gpu_cluster). Empty is not compared.
     type: str
@@ -210,6 +221,8 @@ class ChainLook:
         self.no_client = no_client
         self.tools = Tools(params["minikube"], params["docker"], params["minikube_home"] or "", params["kubeconfig"] or "")
         self.returned: dict[str, t.Any] = {"gpus": []}
+        # Why there is nothing to look at from the cluster on.
+        self.at_rest = ""
 
     def layers(self) -> list[Layer]:
         looks: dict[str, t.Callable[[], Layer]] = {
@@ -241,7 +254,13 @@ class ChainLook:
 
     def cluster(self) -> Layer:
         params = self.params
-        wanted = declaring.Declaration(name=params["cluster"], memory=params["memory"], cpus=params["cpus"], kubernetes_version=params["kubernetes_version"])
+        wanted = declaring.Declaration(
+            name=params["cluster"],
+            gpus=params["cluster_gpus"],
+            memory=params["memory"],
+            cpus=params["cpus"],
+            kubernetes_version=params["kubernetes_version"],
+        )
         refused = declaring.refusals(wanted) or [finding for finding in [root_refusal(wanted)] if finding]
         if refused:
             return refused_layer(refused)
@@ -249,9 +268,15 @@ class ChainLook:
         _version, unusable = cluster.version_finding()
         if unusable is not None:
             return _of_finding("cluster", unusable)
-        return cluster.layer(cluster.assess())
+        seen = cluster.assess()
+        if seen.state == params["cluster_state"]:
+            self.at_rest = f"the cluster is {seen.state}, as declared"
+            return skipped("cluster", self.at_rest)
+        return cluster.layer(seen)
 
     def device_plugin(self) -> Layer:
+        if self.at_rest:
+            return skipped("device_plugin", f"not looked at: {self.at_rest}")
         if self.no_client:
             return Layer("device_plugin", UNKNOWN, self.no_client)
         try:
@@ -260,6 +285,8 @@ class ChainLook:
             return layer_of_error(error, self.params["cluster"])
 
     def pod(self) -> Layer:
+        if self.at_rest:
+            return skipped("pod", f"not looked at: {self.at_rest}")
         if not self.params["pod"]:
             return skipped("pod", "a pod is a change; it is run only when asked for (pod: true)")
         if self.check_mode:
@@ -310,6 +337,8 @@ def main() -> None:
             "gpus": {"type": "str", "default": "all"},
             "timeout": {"type": "int", "default": 60},
             "min_driver_version": {"type": "str", "default": ""},
+            "cluster_gpus": {"type": "str", "default": "all"},
+            "cluster_state": {"type": "str", "choices": ["started", "stopped", "absent"], "default": "started"},
             "memory": {"type": "str", "default": ""},
             "cpus": {"type": "str", "default": ""},
             "kubernetes_version": {"type": "str", "default": ""},
