@@ -84,9 +84,10 @@ class ActionModule(WindowsAction):
             path = installer.path()
             changed = True
             seen = self._installed(station, path, wanted, seen)
-            installer.forget()
+            # First what no later run would make up for: it finds the new driver and has nothing to do.
             if any(step.kind == SHUTDOWN for step in steps):
                 self._stop_wsl(station, seen)
+            installer.forget()
         except NotAsDeclared as reason:
             return self._told(seen, _layer(seen, BROKEN, str(reason), reason.finding), changed=changed, diff=diff)
         except Stopped as stop:

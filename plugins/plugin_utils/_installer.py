@@ -77,9 +77,13 @@ class Installer:
         return path
 
     def forget(self) -> None:
-        """What was fetched has done its service."""
-        if is_url(self._source):
+        """What was fetched has done its service. A file that cannot be removed is told; what was installed from it is installed."""
+        if not is_url(self._source):
+            return
+        try:
             self._action.windows_module("ansible.windows.win_file", {"path": self._downloaded(), "state": "absent"})
+        except WorkstationError as error:
+            self._action.progress(f"{self._downloaded()} stays on the workstation, it could not be removed: {error}")
 
     def _downloaded(self) -> str:
         name = re.sub(r"[^\w. -]", "_", unquote(PurePosixPath(urlsplit(self._source).path).name))

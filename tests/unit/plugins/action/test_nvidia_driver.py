@@ -154,6 +154,21 @@ def test_an_address_is_fetched_by_its_checksum_and_forgotten_afterwards() -> Non
     assert called == [("win_file", "directory"), ("win_get_url", DIGEST), ("win_stat", ""), ("win_file", "absent")]
 
 
+def test_a_download_that_cannot_be_removed_is_told_and_undoes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    windows, called = old(), []
+
+    def answer(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if arguments.get("state") == "absent":
+            called.append(any(command.endswith("--shutdown") for command in windows.commands))
+            return {"failed": True, "msg": "The process cannot access the file because it is being used by another process."}
+        return {"stat": {"exists": True, "checksum": DIGEST}} if name.endswith("win_stat") else {"changed": True, "dest": FETCHED}
+
+    told = run_action(ActionModule, FakeConnection(windows), {**FROM_FILE, "installer": URL}, modules=answer)
+    assert ("failed" in told, told["changed"], told["layers"][0]["status"]) == (False, True, "changed"), told
+    assert called == [True], "WSL is stopped first: no later run would do it"
+    assert "591.59-notebook.exe stays on the workstation" in capsys.readouterr().out.replace("\n", " ")
+
+
 def test_an_address_that_gives_another_file_is_told() -> None:
     def answer(name: str, _arguments: dict[str, Any]) -> dict[str, Any]:
         return {"failed": True, "msg": f"The checksum for {URL} did not match"} if name.endswith("win_get_url") else {}
