@@ -9,6 +9,7 @@ import sys
 import time
 
 from tests.harness import REPOSITORY, Run, Stations, playbook, serve
+from tests.simstation.distro import forbidden
 
 SIMULATED = """\
 Simulated here: Windows, PowerShell, WSL, Docker Desktop, minikube, Kubernetes and the GPU. Real here: site.yml, every module and plugin of the
@@ -34,6 +35,8 @@ def provision(stations: Stations, what: str) -> Run:
 def main() -> None:
     started = time.monotonic()
     print(SIMULATED)
+    if reason := forbidden():
+        sys.exit(f"It cannot start here: {reason}")
     announce("The consents and settings of the simulated inventory (inventories/simulated/group_vars/all.yml)")
     print(consents())
     announce("Starting a simulated factory-fresh workstation")

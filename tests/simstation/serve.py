@@ -241,6 +241,11 @@ def close_parts(station: Station) -> None:
 
 def serve(wishes: Wishes) -> int:
     """Until SIGTERM or SIGINT."""
+    from tests.simstation import distro
+
+    if reason := distro.forbidden():
+        print(f"error: {reason}", file=sys.stderr)
+        return 2
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: ended.set())

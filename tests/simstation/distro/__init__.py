@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..station import Station
 from . import processes, programs, templates, tree
-from .processes import NoSuchUser, default_user, namespaces_work, popen, ready, terminate, terminate_all
+from .processes import NoSuchUser, default_user, forbidden, namespaces_work, popen, ready, terminate, terminate_all
 from .templates import prepare_templates
 from .tree import NoSuchDistro, listing
 
@@ -20,6 +20,7 @@ __all__ = [
     "create",
     "default_user",
     "destroy",
+    "forbidden",
     "listing",
     "namespaces_work",
     "popen",

@@ -67,8 +67,8 @@ def popen(
         "cwd": cwd or who.home,
         "hostname": station.state["windows"]["computer_name"],
     }
-    if not namespaces_work():
-        return _start_without_namespace(base, plan, stdin, stdout, stderr)
+    if reason := forbidden():
+        raise RuntimeError(reason)
     return _start(plan, stdin, stdout, stderr)
 
 
@@ -212,28 +212,23 @@ def _start(plan: dict[str, Any], stdin: Redirect, stdout: Redirect, stderr: Redi
         os.close(descriptor)
 
 
-@functools.cache
 def namespaces_work() -> bool:
-    """Whether this kernel lets us make the namespaces; asked once, by trying."""
+    return forbidden() is None
+
+
+@functools.cache
+def forbidden() -> str | None:
+    """Why this kernel does not let us make the namespaces, and what helps; asked once, by trying. Without them a command would work on this very machine."""
     probe = "import sys; sys.path.insert(0, sys.argv[1]); import namespace; namespace.enter_namespaces(0, 0); namespace.mount('tmpfs', '/tmp', 'tmpfs', 0)"
     done = subprocess.run([sys.executable, "-I", "-S", "-c", probe, str(LAUNCHER.parent)], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        sys.stderr.write(
-            "simstation: WARNING: this kernel forbids private user and mount namespaces "
-            f"({reason[0]}). Commands of the simulated distros run on THIS machine with only HOME, PATH and the working directory private: "
-            "absolute paths such as /etc are the machine's own.\n"
-        )
-    return done.returncode == 0
-
-
-def _start_without_namespace(base: Path, plan: dict[str, Any], stdin: Redirect, stdout: Redirect, stderr: Redirect) -> subprocess.Popen[bytes]:
-    """As private as it gets without a kernel's help; never root's files, because nothing here needs root."""
-    environment = dict(plan["env"])
-    environment["HOME"] = str(tree.host_path(base, environment["HOME"]))
-    environment["PATH"] = f"{base / 'usr-local' / 'bin'}:{base / 'usr' / 'bin'}:{base / 'usr' / 'sbin'}:/usr/bin:/bin"
-    cwd = tree.host_path(base, plan["cwd"]) if plan["cwd"].startswith(("/home", "/root", "/opt", "/tmp")) else base
-    return subprocess.Popen(plan["argv"], env=environment, cwd=cwd, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True)
+    if done.returncode == 0:
+        return None
+    reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+    return (
+        f"this kernel forbids private user and mount namespaces ({reason[0]}), in which the commands of a simulated distribution run. "
+        "On Ubuntu 23.10 and newer 'sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0' allows them until the next start of the machine; elsewhere "
+        "see the sysctls user.max_user_namespaces and kernel.unprivileged_userns_clone. A container needs the capability SYS_ADMIN."
+    )
 
 
 def terminate(station: Station, distro: str) -> int:

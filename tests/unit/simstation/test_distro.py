@@ -19,6 +19,7 @@ import pytest
 
 from tests.simstation import distro, scenarios
 from tests.simstation.distro import processes
+from tests.simstation.serve import Wishes, serve
 from tests.simstation.station import Station
 
 DISTRO = scenarios.base.DISTRIBUTION
@@ -255,11 +256,17 @@ def test_listing_tells_what_changed(station: Station) -> None:
     assert {name for name, content in distro.listing(station, DISTRO).items() if before.get(name) != content} == {"/home/dev/file"}
 
 
-def test_without_namespaces_the_station_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_namespaces_nothing_runs_on_the_machine_below(monkeypatch: pytest.MonkeyPatch, station: Station, capsys: pytest.CaptureFixture[str]) -> None:
     refused = subprocess.CompletedProcess([], 1, "", "OSError: [Errno 1] unshare: Operation not permitted\n")
     monkeypatch.setattr(processes.subprocess, "run", lambda *_arguments, **_options: refused)
-    assert processes.namespaces_work.__wrapped__() is False
-    assert "forbids private user and mount namespaces (OSError: [Errno 1] unshare: Operation not permitted)" in capsys.readouterr().err
+    reason = processes.forbidden.__wrapped__()
+    assert "forbids private user and mount namespaces (OSError: [Errno 1] unshare: Operation not permitted)" in str(reason)
+    monkeypatch.setattr(processes, "forbidden", lambda: reason)
+    monkeypatch.setattr(distro, "forbidden", lambda: reason)
+    with pytest.raises(RuntimeError, match="apparmor_restrict_unprivileged_userns=0"):
+        run(station, "true")
+    assert serve(Wishes(["healthy"])) == 2
+    assert "apparmor_restrict_unprivileged_userns=0" in capsys.readouterr().err
 
 
 def small_wheelhouse(directory: Path) -> None:
