@@ -453,6 +453,13 @@ SEEN: tuple[Entry, ...] = (
         rows=("G10",),
     ),
     Entry(
+        code="MK-057",
+        layer="cluster",
+        cause="The cluster {name} was made with --no-kubernetes: a container with a container runtime, and no Kubernetes in it.",
+        remedy="Choose another profile name and keep it; or have it made anew with Kubernetes, without its containers and images (word cluster_recreate).",
+        reference=_START,
+    ),
+    Entry(
         code="MK-043",
         layer="cluster",
         status=None,

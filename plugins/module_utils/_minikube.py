@@ -24,6 +24,8 @@ EVENT_PREFIX = "io.k8s.sigs.minikube."
 MADE_BY = "created_by.minikube.sigs.k8s.io"
 NAMED = "name.minikube.sigs.k8s.io"
 PLUGIN_ADDON = "nvidia-device-plugin"
+# The version of a profile made with `start --no-kubernetes`.
+NO_KUBERNETES = "v0.0.0"
 
 # --- events -----------------------------------------------------------------------------------------------------------------------------
 
@@ -319,13 +321,19 @@ class Look:
     inside: Inside | None = None
 
 
+def without_kubernetes(look: Look) -> bool:
+    """Whether the profile was made so: its start ends well before kubeconfig and addons (minikube, pkg/minikube/node/start.go, handleNoKubernetes)."""
+    return look.profile is not None and look.profile.kubernetes_version == NO_KUBERNETES
+
+
 def never_finished(look: Look) -> bool:
     """Whether the profile's first start never came to its end.
 
     The map of addons is written at that end and the context just before; a stopped cluster has lost its context but keeps the map
     (recordings/minikube/status_killed_after_*, config_gpu_after_failed_first_start, profile_list_stopped).
     """
-    return look.profile is not None and not look.profile.addons and not look.context_known and not look.status.processes_run
+    unfinished = look.profile is not None and not look.profile.addons and not look.context_known and not look.status.processes_run
+    return unfinished and not without_kubernetes(look)
 
 
 def judge(look: Look) -> str:

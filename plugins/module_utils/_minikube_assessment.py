@@ -70,6 +70,8 @@ def state_finding(wanted: Declaration, seen: Assessment) -> tuple[str, Finding |
     code = _STATE_CODES[seen.state]
     if wanted.state == "stopped" and seen.state in (mk.ABSENT, mk.LEFTOVER):
         code = "MK-049"
+    if mk.without_kubernetes(look) and seen.state in (mk.API_DOWN, mk.STOPPED):
+        code = "MK-057"
     if seen.state == mk.API_SILENT:
         code = next((known for known in ("MK-030", "MK-047", "MK-056") if CATALOGUE[known].matches(look.node.reason)), code)
     # Of a half-made cluster minikube's status says only in what it stumbled over itself.

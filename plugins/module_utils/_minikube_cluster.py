@@ -176,7 +176,7 @@ class Cluster:
             return t.cast(Assessment, passed.last)
 
     def _in_vain(self, seen: Assessment) -> bool:
-        return seen.state == mk.API_SILENT and not self.can_ask
+        return seen.state == mk.API_SILENT and not self.can_ask or mk.without_kubernetes(seen.look)
 
     def look(self) -> Look:
         name = self.wanted.name

@@ -107,6 +107,10 @@ def _gpu_drift(wanted: Declaration, profile: Profile, container: Container | Non
 
 
 def _kubernetes_drift(declared: str, found: str) -> t.Iterator[Drift]:
+    if found == mk.NO_KUBERNETES:
+        # What a start with a version makes of it was never seen, and its container may hold anything.
+        yield Drift("kubernetes_version", declared or "stable", found, RECREATE)
+        return
     if not declared:
         return
     parts = re.match(r"^v?(\d+)\.(\d+)\.(\d+)$", declared)
@@ -187,7 +191,8 @@ def plan(wanted: Declaration, state: str, drift: t.Sequence[Drift]) -> list[Step
     if recreate and wanted.recreate == "on_drift":
         why = "; ".join(item.told() for item in recreate)
         return [Step(DELETE, why, "cluster_recreate"), Step(START, "make the cluster as declared")]
-    return _plan_running(state, drift)
+    # Started again, it would still be without Kubernetes.
+    return [] if any(item.found == mk.NO_KUBERNETES for item in recreate) else _plan_running(state, drift)
 
 
 def _plan_absent(state: str) -> list[Step]:

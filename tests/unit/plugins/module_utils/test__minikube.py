@@ -204,6 +204,8 @@ def status(name: str) -> Status:
 
 READY = Node(True, True, "", "v1.36.2")
 HALF = "config_gpu_after_failed_first_start"
+# minikube v1.38.1, pkg/minikube/constants: NoKubernetesVersion. The processes of such a node say the same as those of one that was killed early.
+NO_K8S = {"kubernetes_version": "v0.0.0"}
 
 STATES: list[tuple[str, Look, str]] = [
     ("healthy", Look(True, "", container(), profile(), False, True, status("status_running"), READY), mk.RUNNING),
@@ -226,6 +228,8 @@ STATES: list[tuple[str, Look, str]] = [
     ("killed after 16 s", Look(True, "", container(), profile(HALF), False, False, status("status_killed_after_16_0s")), mk.HALF_MADE),
     ("camelCase", Look(True, "", container(), profile("profile_config_kubelet_camelcase"), False, False, status("status_kubelet_camelcase")), mk.HALF_MADE),
     ("force-systemd", Look(True, "", container(), profile(HALF), False, False, status("status_force_systemd")), mk.HALF_MADE),
+    ("--no-kubernetes", Look(True, "", container(), profile(HALF, **NO_K8S), False, False, status("status_killed_after_8_0s")), mk.API_DOWN),
+    ("--no-kubernetes, stopped", Look(True, "", container(status="exited"), profile(HALF, **NO_K8S)), mk.STOPPED),
     ("killed at the very end", Look(True, "", container(), profile(addons=None), False, True, status("status_running"), READY), mk.RUNNING),
     ("somebody's container", Look(True, "", container(labels={}), None), mk.FOREIGN_CONTAINER),
     ("typed start", Look(True, "", container(), profile(HALF), False, False, status("status_killed_after_8_0s"), at_work="minikube start"), mk.BUSY),
@@ -486,6 +490,7 @@ def test_extra_config_is_compared_as_kept() -> None:
 
 RECREATE = [Drift("memory", "16g", "6144mb", planning.RECREATE)]
 RESTART = [Drift("kubernetes_version", "v1.37.0", "v1.36.2", planning.RESTART)]
+WITHOUT = [Drift("kubernetes_version", "stable", "v0.0.0", planning.RECREATE)]
 ADDON = [Drift("addons.metrics-server", True, False, planning.IN_PLACE)]
 ADDON_OFF = [Drift("addons.dashboard", False, True, planning.IN_PLACE)]
 
@@ -494,6 +499,12 @@ PLANS: list[tuple[dict[str, Any], str, list[Drift], list[tuple[str, str]]]] = [
     ({}, mk.RUNNING, RECREATE, [("delete", "cluster_recreate"), ("start", "")]),
     ({"recreate": "never"}, mk.RUNNING, RECREATE, []),
     ({"recreate": "never"}, mk.RUNNING, [*RECREATE, *ADDON], [("addon", "")]),
+    ({}, mk.API_DOWN, WITHOUT, [("delete", "cluster_recreate"), ("start", "")]),
+    ({}, mk.STOPPED, WITHOUT, [("delete", "cluster_recreate"), ("start", "")]),
+    ({"recreate": "never"}, mk.API_DOWN, WITHOUT, []),
+    ({"recreate": "never"}, mk.STOPPED, WITHOUT, []),
+    ({"state": "stopped"}, mk.API_DOWN, WITHOUT, [("stop", "cluster_restart")]),
+    ({"state": "absent"}, mk.API_DOWN, WITHOUT, [("delete", "cluster_recreate")]),
     ({}, mk.RUNNING, RESTART, [("start", "cluster_restart")]),
     ({}, mk.RUNNING, ADDON, [("addon", "")]),
     ({}, mk.RUNNING, [*RESTART, *ADDON, *ADDON_OFF], [("start", "cluster_restart"), ("addon", "")]),
@@ -532,6 +543,14 @@ PLANS: list[tuple[dict[str, Any], str, list[Drift], list[tuple[str, str]]]] = [
 @pytest.mark.parametrize(("changes", "state", "drift", "steps"), PLANS)
 def test_plans(changes: dict[str, Any], state: str, drift: list[Drift], steps: list[tuple[str, str]]) -> None:
     assert [(step.action, step.consent) for step in planning.plan(Declaration(**changes), state, drift)] == steps
+
+
+@pytest.mark.parametrize("declared", ["", "v1.36.2", "v1.36"])
+def test_a_profile_without_kubernetes_needs_another_cluster(declared: str) -> None:
+    drift = planning.compare(replace(AS_RECORDED, addons={}, kubernetes_version=declared), profile(**NO_K8S), container())
+    assert [(item.setting, item.declared, item.found, item.effect) for item in drift] == [
+        ("kubernetes_version", declared or "stable", "v0.0.0", planning.RECREATE),
+    ]
 
 
 def test_profile_of_an_older_shape() -> None:

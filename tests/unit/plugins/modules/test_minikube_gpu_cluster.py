@@ -232,6 +232,23 @@ def test_a_half_made_cluster_is_deleted_without_consent(bed: Bed, status: str) -
     assert (layer(done)["status"], "MK-021" in codes(done)) == ("changed", True)
 
 
+@pytest.mark.parametrize("version", ["", "v1.36.2"])
+def test_a_cluster_made_without_kubernetes_is_somebodys_work(bed: Bed, version: str) -> None:
+    """Its start has ended well, so that its images and containers are not to be deleted unasked; and nothing is to be waited for."""
+    kubernetes = json.loads((FIXTURES / "minikube" / "profile_config_running.json").read_text())["KubernetesConfig"]
+    bed.profile("config_gpu_after_failed_first_start.json", KubernetesConfig={**kubernetes, "KubernetesVersion": "v0.0.0"})
+    bed.kubeconfig("kubeconfig_stopped.txt")
+    bed.answers.update({**ENGINE, "minikube status": call("status_killed_after_8_0s")})
+    done = bed.run(kubernetes_version=version, settle_timeout=600)
+    assert (layer(done)["status"], codes(done), bed.changes) == ("needs_consent", ["MK-057", "MK-035"], [])
+    assert "cluster_recreate" in done["msg"]
+    kept = bed.run(kubernetes_version=version, recreate="never", allow=["cluster_restart", "cluster_recreate"])
+    assert (layer(kept)["status"], codes(kept), bed.changes) == ("broken", ["MK-057"], [])
+    bed.answers.update({"minikube delete": bed.no_profile, "minikube start": bed.started})
+    assert layer(bed.run(kubernetes_version=version, allow=["cluster_recreate"]))["status"] == "changed"
+    assert [change.split()[0] for change in bed.changes] == ["delete", "start"]
+
+
 def test_a_removed_container_is_said_at_once(bed: Bed) -> None:
     bed.answers.update({**ENGINE, "docker container inspect gpu": NO_CONTAINER})
     done = bed.run()
