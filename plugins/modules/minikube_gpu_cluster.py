@@ -509,10 +509,11 @@ class Manager:
         if failed is not None:
             return self._answer(failed, seen, changed=True, evidence=failed.facts.pop("evidence", {}))
         after = self.cluster.wait_ready()
-        late = [step for step in after.steps if step.action == planning.ADDON]
-        if late:
-            # A new cluster has addons that nobody asked for: `start --gpus` switches the device plugin on, and never switches anything off.
-            after.steps = late
+        # A node is repaired when nothing else is to be done: first the addons, then that.
+        for _round in range(2):
+            after.steps = self._late(after)
+            if not after.steps:
+                break
             failed = self.cluster.apply(after)
             if failed is not None:
                 return self._answer(failed, after, changed=True, evidence=failed.facts.pop("evidence", {}))
@@ -521,6 +522,11 @@ class Manager:
         layer.findings += [finding for finding in self._reasons(seen) if finding.code == "MK-021"]
         evidence = self.cluster.evidence_of_start() if layer.stops else {}
         return self._answer(layer, seen, changed=True, **({"evidence": evidence} if evidence else {}))
+
+    def _late(self, after: Assessment) -> list[planning.Step]:
+        """What shows only in a cluster that runs: an addon that nobody asked for (`start --gpus` switches the device plugin on, and never switches
+        anything off), and a nested node of WSL2 without NVML."""
+        return [step for step in after.steps if step.action in (planning.ADDON, planning.REPAIR) and step.consent in ("", *self.params["allow"])]
 
     def _after_the_other(self, seen: Assessment, tell: _jobs.Tell) -> dict[str, t.Any]:
         """Somebody else's minikube ends first; what it left is looked at like any other cluster."""

@@ -744,6 +744,44 @@ def test_the_node_is_repaired_once(bed: Bed, wsl_gpu: str) -> None:
     assert (again["changed"], layer(again)["status"]) == (False, "ok")
 
 
+@pytest.mark.parametrize("wsl_gpu", ["auto", "cdi"])
+def test_a_new_node_is_repaired_in_the_run_that_makes_it(bed: Bed, wsl_gpu: str) -> None:
+    """Also behind an addon that the start has switched on; the next run has nothing left to do."""
+    repairable(bed)
+    bed.answers[LOOK_INSIDE] = [NO_NVML, NO_NVML, REPAIRED_NODE]
+
+    def disable(*_argv: Any) -> Completed:
+        bed.profile(Addons={"nvidia-device-plugin": False})
+        return answer()
+
+    bed.no_profile()
+    bed.answers.update({**ENGINE, "minikube start": bed.started, "minikube addons disable": disable})
+    options: dict[str, Any] = {"wsl_gpu": wsl_gpu, "allow": ["node_repair"], "addons": {"nvidia-device-plugin": False}}
+    predicted = bed.run(check=True, **options)
+    done = bed.run(**options)
+    assert (predicted["changed"], done["changed"], layer(done)["status"], codes(done)) == (True, True, "changed", ["MK-054"])
+    assert any("nvidia-container-runtime.mode=cdi" in command for command in bed.runner.commands("docker"))
+    again = bed.run(**options)
+    assert (again["changed"], layer(again)["status"]) == (False, "ok")
+
+
+def test_a_new_node_is_not_repaired_without_the_word(bed: Bed) -> None:
+    repairable(bed)
+    bed.no_profile()
+    bed.answers.update({**ENGINE, LOOK_INSIDE: NO_NVML, "minikube start": bed.started})
+    done = bed.run(wsl_gpu="cdi")
+    assert (layer(done)["status"], codes(done)) == ("changed", ["MK-034"])
+    assert not [command for command in bed.runner.commands("docker") if "exec -i" in command]
+
+
+def test_a_repair_of_a_new_node_that_fails_is_told(bed: Bed) -> None:
+    repairable(bed)
+    bed.no_profile()
+    bed.answers.update({**ENGINE, LOOK_INSIDE: NO_NVML, "minikube start": bed.started, "docker exec -i gpu nvidia-ctk cdi generate": answer("", 1, "no")})
+    done = bed.run(allow=["node_repair"])
+    assert (done["changed"], layer(done)["status"], codes(done)) == (True, "broken", ["MK-055"])
+
+
 def test_a_repair_is_predicted(bed: Bed) -> None:
     repairable(bed)
     done = bed.run(check=True, allow=["node_repair"])
