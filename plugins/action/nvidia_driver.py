@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.gpudev.workstation.plugins.module_utils import _windows, _windows_driver, _windows_driver_plan, _windows_user, _wsl
+from ansible_collections.gpudev.workstation.plugins.module_utils._address import without_secrets
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer, Item, NotAnswered
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import BROKEN, CHANGED, DRIFT, NEEDS_CONSENT, UNKNOWN, Finding, Layer
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import result
@@ -159,7 +160,7 @@ def _wanted(arguments: Arguments, seen: Seen) -> Wanted:
 def _obstacle(seen: Seen, steps: list[Step], wanted: Wanted) -> Layer | None:
     stops_wsl = any(step.kind == SHUTDOWN for step in steps)
     if stops_wsl and this_controller().is_inside(seen.user.computer, seen.wsl.vm_started):
-        return _known(seen, "DRIVER-013", "needed, but the controller of this run lives in WSL", _in_words(steps), path=wanted.installer)
+        return _known(seen, "DRIVER-013", "needed, but the controller of this run lives in WSL", _in_words(steps), path=without_secrets(wanted.installer))
     missing = _windows_driver_plan.refused(seen.driver, steps, wanted)
     return _layer(seen, NEEDS_CONSENT, f"needed: {_in_words(steps)}", *missing) if missing else None
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.gpudev.workstation.plugins.module_utils._address import without_secrets
 from ansible_collections.gpudev.workstation.plugins.module_utils._docker_desktop import (
     CATALOGUE,
     MINIMUM,
@@ -67,9 +68,9 @@ def plan(found: DockerDesktop, wanted: Wanted) -> t.List[Step]:
     """The steps in their order; empty when everything is as declared."""
     steps = []
     if not found.installed:
-        steps.append(Step(INSTALL, f"Docker Desktop is installed from {wanted.installer}"))
+        steps.append(Step(INSTALL, f"Docker Desktop is installed from {without_secrets(wanted.installer)}"))
     elif found.below(wanted.min_version):
-        steps.append(Step(UPGRADE, f"Docker Desktop {found.version} is upgraded from {wanted.installer}", UPGRADE_CONSENT))
+        steps.append(Step(UPGRADE, f"Docker Desktop {found.version} is upgraded from {without_secrets(wanted.installer)}", UPGRADE_CONSENT))
     keys = keys_to_change(found.settings, wanted)
     stopped = not found.processes or any(step.kind == UPGRADE for step in steps)
     if keys:
@@ -111,7 +112,7 @@ def _too_old(code: str, found: DockerDesktop, wanted: Wanted, driver: str) -> Fi
 def by_hand(found: DockerDesktop, step: Step, wanted: Wanted) -> Finding:
     """What the user has to type where this run might end itself."""
     stop = "'docker desktop stop'" if not older(found.version, FIRST_WITH_COMMAND) else "nothing, but quit Docker Desktop by the menu of its icon"
-    upgrade = f"'& \"{wanted.installer}\" {' '.join(INSTALLER_ARGUMENTS)}', as administrator"
+    upgrade = f"'& \"{without_secrets(wanted.installer)}\" {' '.join(INSTALLER_ARGUMENTS)}', as administrator"
     return CATALOGUE["DESKTOP-020"].finding(step.why, why=step.why, command=upgrade if step.kind == UPGRADE else stop)
 
 

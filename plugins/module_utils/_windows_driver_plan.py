@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.gpudev.workstation.plugins.module_utils._address import without_secrets
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import Item, native
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Finding
 from ansible_collections.gpudev.workstation.plugins.module_utils._versions import older
@@ -46,7 +47,7 @@ def plan(found: NvidiaDriver, vm_started: str, wanted: Wanted) -> t.List[Step]:
         return []
     if not wanted.installer or not (found.gpus or found.without_driver):
         return []
-    steps = [Step(INSTALL, f"NVIDIA driver {found.driver_version or '(none)'} is replaced from {wanted.installer}", DRIVER_INSTALL)]
+    steps = [Step(INSTALL, f"NVIDIA driver {found.driver_version or '(none)'} is replaced from {without_secrets(wanted.installer)}", DRIVER_INSTALL)]
     if vm_started:
         steps.append(Step(SHUTDOWN, "wsl --shutdown, because a running virtual machine keeps the old driver", WSL_SHUTDOWN))
     return steps

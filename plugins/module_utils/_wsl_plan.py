@@ -13,6 +13,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field, replace
 
+from ansible_collections.gpudev.workstation.plugins.module_utils._address import without_secrets
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import Item
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Finding
 from ansible_collections.gpudev.workstation.plugins.module_utils._versions import older
@@ -63,7 +64,7 @@ def plan(found: Wsl, wanted: Wanted) -> t.List[Step]:
         # Before the distribution: without `--version` wsl.exe makes it for the default version (microsoft/WSL, LxssUserSession.cpp).
         steps.append(Step(DEFAULT_VERSION, "new distributions are made for WSL 2"))
     if ours is None:
-        way = f"from {wanted.rootfs}" if wanted.rootfs else "from the store"
+        way = f"from {without_secrets(wanted.rootfs)}" if wanted.rootfs else "from the store"
         steps.append(Step(DISTRIBUTION, f"{wanted.distribution} is installed {way}"))
     if wanted.default and (ours is not None and not ours.default or ours is None and found.distributions):
         steps.append(Step(DEFAULT, f"{wanted.distribution} becomes the default distribution"))
@@ -82,7 +83,7 @@ def _restart_of_the_distribution(found: Wsl, wanted: Wanted) -> t.List[Step]:
 
 
 def _package_step(found: Wsl, wanted: Wanted) -> Step:
-    way = f"from {wanted.installer}" if wanted.installer else "by wsl.exe"
+    way = f"from {without_secrets(wanted.installer)}" if wanted.installer else "by wsl.exe"
     if found.kind == ABSENT:
         return Step(PACKAGE, f"WSL is installed {way}")
     before = found.version or "of Windows itself"
@@ -107,7 +108,7 @@ def refused(found: Wsl, steps: t.Sequence[Step], wanted: Wanted) -> t.List[Findi
 def by_hand(found: Wsl, step: Step, wanted: Wanted) -> Finding:
     """What the user has to type where this run would end itself."""
     if step.kind == PACKAGE:
-        command = f"'msiexec /i {wanted.installer}'" if wanted.installer else "'wsl --update'"
+        command = f"'msiexec /i {without_secrets(wanted.installer)}'" if wanted.installer else "'wsl --update'"
         details = {"version": found.version or "of Windows itself", "minimum": wanted.min_version, "command": command}
         return CATALOGUE["WSL-025"].finding(step.why, distribution=wanted.distribution, **details)
     if step.kind == TERMINATE:

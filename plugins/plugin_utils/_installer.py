@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from ansible.errors import AnsibleActionFail
 
+from ansible_collections.gpudev.workstation.plugins.module_utils._address import is_url, without_secrets
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import Catalogue
 from ansible_collections.gpudev.workstation.plugins.module_utils._layers import Finding
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import Arguments, WindowsAction
@@ -49,10 +50,6 @@ def refuse_malformed(arguments: Arguments, options: t.Iterable[str]) -> None:
             raise AnsibleActionFail(f"{option}_sha256 '{digest}' is no SHA-256: write its 64 hexadecimal digits.")
         if is_url(source) and not digest:
             raise AnsibleActionFail(f"{option} is a URL, so {option}_sha256 is needed: nothing is fetched and run that is not known by its SHA-256.")
-
-
-def is_url(source: str) -> bool:
-    return source.lower().startswith(("https://", "http://"))
 
 
 class Installer:
@@ -93,12 +90,12 @@ class Installer:
         destination = self._downloaded()
         self._action.windows_module("ansible.windows.win_file", {"path": DOWNLOADS, "state": "directory"})
         arguments = {"url": self._source, "dest": destination, "checksum": self._sha256, "checksum_algorithm": "sha256", "force": False}
-        tell = self._action.awaiting("download", self._source, SECONDS_TO_DOWNLOAD)
+        tell = self._action.awaiting("download", without_secrets(self._source), SECONDS_TO_DOWNLOAD)
         try:
             answer = self._action.windows_module_in_background("ansible.windows.win_get_url", arguments, SECONDS_TO_DOWNLOAD, tell)
         except WorkstationError as error:
-            finding = self._catalogue[self._codes.not_fetched].finding(str(error), url=self._source)
-            raise NotAsDeclared(f"{self._source} could not be fetched", finding) from error
+            finding = self._catalogue[self._codes.not_fetched].finding(str(error), url=without_secrets(self._source))
+            raise NotAsDeclared(f"{without_secrets(self._source)} could not be fetched", finding) from error
         return str(answer.get("dest") or destination)
 
     def _checksum(self, path: str) -> str | None:

@@ -16,6 +16,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.gpudev.workstation.plugins.module_utils._address import without_secrets, without_secrets_within
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue import Catalogue
 from ansible_collections.gpudev.workstation.plugins.module_utils._catalogue_windows import ENTRIES
 from ansible_collections.gpudev.workstation.plugins.module_utils._language import Answer, Item, NotAnswered
@@ -113,12 +114,13 @@ class WindowsAction(ActionBase):
 
 def _succeeded(name: str, arguments: Result, answer: Result) -> Result:
     if answer.get("failed") or answer.get("unreachable"):
-        raise WorkstationError(f"{name} {_about(arguments)}: {answer.get('msg', 'failed without a message')}")
+        message = without_secrets_within(str(answer.get("msg", "failed without a message")), str(arguments.get("url") or ""))
+        raise WorkstationError(f"{name} {_about(arguments)}: {message}")
     return answer
 
 
 def _about(arguments: Result) -> str:
-    return str(arguments.get("url") or arguments.get("path") or "")
+    return without_secrets(str(arguments.get("url") or arguments.get("path") or ""))
 
 
 def ask_named(station: Workstation, questions: t.Mapping[str, Item], first: t.Sequence[Item] = ()) -> tuple[list[Answer], dict[str, Answer]]:
