@@ -14,9 +14,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.harness import REPOSITORY, Run, Stations, chain_of, playbook, serve
+from tests.harness import Run, Stations, chain_of, playbook, serve
 
 HOST, DISTRO = "engine_in_distro", "Ubuntu-24.04"
 TAGS = ("--tags", "docker_desktop,distro,docker_engine,docker_gpu")
@@ -160,12 +159,19 @@ def test_docker_desktop_has_to_keep_out_of_it(tmp_path: Path) -> None:
         assert station.errors("healthy") == []
 
 
-def test_dockers_own_packages(station: Stations) -> None:
+def test_dockers_own_packages_and_no_other_engine_in_their_place(station: Stations) -> None:
     """Their key comes from where the versions file says; here from a file of the workstation."""
-    versions = yaml.safe_load((REPOSITORY / "roles" / "workstation" / "defaults" / "main" / "versions.yml").read_text())["workstation_versions"]
-    versions["docker_repository"]["key_url"] = "file:///mnt/c/Installers/nvidia-container-toolkit.gpgkey"
-    options = ("-e", json.dumps({"docker_engine_source": "docker", "workstation_versions": versions}))
+    pins = {"docker_repository": {"key_url": "file:///mnt/c/Installers/nvidia-container-toolkit.gpgkey"}}
+    options = ("-e", json.dumps({"docker_engine_source": "docker", "workstation_pins": pins}))
     run = done(site(station, *options))
     assert "Docker Engine inside the distro, engine 28.2.2, cgroup driver systemd (v2)" in run.output
     assert chain_of(run, HOST)["docker_gpu"] == "ok"
     assert site(station, *options).changed() == 0
+    # By default the engine comes from the distribution; where it has stopped no word would be asked for either.
+    change_service(station, active=False)
+    packages = station.state(HOST)["wsl"]["distros"][DISTRO]["packages"]
+    for arguments in (("--check",), ()):
+        refused = site(station, *arguments)
+        assert (refused.rc, refused.changed()) == (2, 0), refused.output
+        assert "docker-ce, docker-ce-cli, containerd.io are installed, and would have to go for docker.io. Nothing was changed." in refused.output
+    assert station.state(HOST)["wsl"]["distros"][DISTRO]["packages"] == packages

@@ -5,7 +5,8 @@ shift
 is_member() { id -nG "$user" | grep -qw docker; }
 yes_if() { if "$@" >/dev/null 2>&1; then echo yes; else echo no; fi; }
 content() { if [ -f "$1" ]; then base64 -w0 "$1"; fi; }
-packages="docker.io docker-ce nvidia-container-toolkit nvidia-container-toolkit-base libnvidia-container-tools libnvidia-container1"
+packages="docker.io containerd runc docker-ce docker-ce-cli containerd.io
+    nvidia-container-toolkit nvidia-container-toolkit-base libnvidia-container-tools libnvidia-container1"
 # shellcheck disable=SC2086
 dpkg-query -W -f 'package ${Package}=${Version} ${db:Status-Status}\n' $packages 2>/dev/null
 # shellcheck source=/dev/null
