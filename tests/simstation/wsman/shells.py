@@ -156,7 +156,7 @@ class Shells:
         for stream in request.find("rsp:Send").iterfind("rsp:Stream", soap.NAMESPACES):
             command_id = stream.get("CommandId", "")
             ends = stream.get("End", "").lower() == "true"
-            self._program(shell, command_id).feed(base64.b64decode(stream.text or ""), ends)
+            _feed(self._program(shell, command_id), base64.b64decode(stream.text or ""), ends)
         return "<rsp:SendResponse/>", command_id
 
     def _receive(self, user: str, request: Envelope) -> tuple[str, str]:
@@ -223,6 +223,14 @@ class Shells:
 def _end(shell: Shell) -> None:
     for program in list(shell.programs.values()):
         program.kill()
+
+
+def _feed(program: Program, data: bytes, ends: bool) -> None:
+    """A program that has ended has no pipe any more, whether its output was received or not. From what users saw of Windows
+    (https://github.com/ansible/ansible/issues/69595, https://github.com/ansible/ansible/pull/33855), not from a recording; the subcode is a guess."""
+    if program.ended:
+        raise Fault(soap.PIPE_ENDED, "w:InternalError", "The pipe has been ended.")
+    program.feed(data, ends)
 
 
 def _receive_response(command_id: str, output: Output) -> str:

@@ -75,6 +75,7 @@ QUOTA_OPERATIONS = 2150859174  # 0x803381A6, also as WMI error
 RESOURCE_NOT_FOUND = 2150858754  # guess
 ACTION_NOT_SUPPORTED = 2150858758  # guess
 ENVELOPE_TOO_LARGE = 2150858856  # guess
+PIPE_ENDED = 109  # ERROR_BROKEN_PIPE of winerror.h, whose words are those of https://github.com/ansible/ansible/issues/69595; not recorded
 SCHEMA_ERROR = 2150858817  # guess
 
 

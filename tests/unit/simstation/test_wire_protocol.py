@@ -25,7 +25,7 @@ from tests.simstation.wsman.http import Connection
 from tests.simstation.wsman.server import WsmanServer
 from tests.simstation.wsman.shells import Quotas
 from tests.simstation.wsman.tls import create_authority
-from tests.unit.simstation.wire_bench import EVERY_BYTE, PASSWORD, Bench
+from tests.unit.simstation.wire_bench import EVERY_BYTE, PASSWORD, Bench, running
 
 
 def client(server: WsmanServer, transport: Literal["ntlm", "basic"] = "ntlm", **options: Any) -> Protocol:
@@ -149,9 +149,24 @@ def test_signal_ends_a_running_program(bench: Bench) -> None:
     protocol = client(plain(bench))
     shell = protocol.open_shell()
     command = protocol.run_command(shell, "cat", console_mode_stdin=False)
-    program = next(iter(next(iter(bench.servers[0]._shells._shells.values())).programs.values()))
+    program = running(bench.servers[0])
     protocol.cleanup_command(shell, command)
     assert program.complete(5) is not None
+
+
+@pytest.mark.parametrize(("line", "said", "code"), [("echo x", b"echo x", 0), ("brief", b"said\n", 4)])
+def test_a_program_that_has_ended_takes_no_input_and_is_heard_all_the_same(bench: Bench, line: str, said: bytes, code: int) -> None:
+    protocol = client(plain(bench))
+    shell = protocol.open_shell()
+    command = protocol.run_command(shell, line, console_mode_stdin=False)
+    assert running(bench.servers[0]).complete(5) is not None
+    for data, last in ((b"input", False), (b"", True)):
+        with pytest.raises(WSManFaultError, match="pipe has been ended") as caught:
+            protocol.send_command_input(shell, command, data, end=last)
+        assert caught.value.wsman_fault_code == 109
+    output, _errors, ended = protocol.get_command_output(shell, command)
+    assert (output, ended) == (said, code)
+    assert bench.errors == []
 
 
 def test_operation_quota_is_a_fault_with_the_wmi_code_ansible_looks_for(bench: Bench) -> None:

@@ -16,7 +16,7 @@ from pypsrp.shell import Process, SignalCode, WinRS
 from pypsrp.wsman import WSMan
 
 from tests.simstation.wsman.tls import create_authority
-from tests.unit.simstation.wire_bench import EVERY_BYTE, PASSWORD, Bench
+from tests.unit.simstation.wire_bench import EVERY_BYTE, PASSWORD, Bench, running
 
 PIECE = 100_000
 
@@ -58,9 +58,22 @@ def test_every_way_in_moves_every_byte(bench: Bench, way_in: Callable[[Bench], W
     with way_in(bench) as wsman, WinRS(wsman, environment={"WSL_UTF8": "1"}, codepage=65001) as shell:
         process = run(shell, "cat", EVERY_BYTE)
         assert (process.stdout == EVERY_BYTE, process.stderr, process.rc) == (True, b"", 0)
-        assert json.loads(run(shell, "environment", b"").stdout) == {"WSL_UTF8": "1"}
+        process = Process(shell, "environment")
+        process.invoke()
+        assert json.loads(process.stdout) == {"WSL_UTF8": "1"}
     assert bench.servers[0].open_shells == 0
     assert bench.errors == []
+
+
+def test_a_program_that_has_ended_takes_no_input_and_is_heard_all_the_same(bench: Bench) -> None:
+    with with_encryption(bench) as wsman, WinRS(wsman) as shell:
+        process = Process(shell, "brief")
+        process.begin_invoke()
+        assert running(bench.servers[0]).complete(5) is not None
+        with pytest.raises(WSManFaultError, match="pipe has been ended") as caught:
+            process.send(b"input", end=True)
+        process.end_invoke()
+        assert (caught.value.code, process.stdout, process.rc) == (109, b"said\n", 4)
 
 
 def test_output_larger_than_an_envelope_comes_in_pieces_that_fit(bench: Bench) -> None:

@@ -29,6 +29,8 @@ def launch(request: CommandRequest) -> Program:
         return ImitatedProgram(reverse, reads_stdin=request.has_stdin)
     if word == "cat":
         return RealProgram(popen(["cat"]))
+    if word == "brief":
+        return RealProgram(popen(["/bin/sh", "-c", "echo said; exit 4"]))
     if word == "slow":
         return RealProgram(popen(["/bin/sh", "-c", "sleep 1.3; echo done"]))
     if word == "minus":
@@ -44,6 +46,13 @@ def reverse(call: Call) -> int:
 
 def popen(argv: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+
+
+def running(server: WsmanServer) -> Program:
+    """The only program of the only shell of a server."""
+    (shell,) = server._shells._shells.values()
+    (program,) = shell.programs.values()
+    return program
 
 
 class Bench:
