@@ -4,7 +4,8 @@
 """A byte-exact channel to Windows programs: a remote shell (WinRS), whichever library speaks the protocol, with its quotas and busy answers.
 
 What may be repeated and what not: a request that the host refused (busy, over quota, 503) was not begun and is repeated until a deadline. A request
-whose answer was lost may have been begun; it makes the host unreachable at once.
+whose answer was lost may have been begun; it makes the host unreachable at once. Input that is refused for another reason is not repeated either, but its
+program may have ended before it, and is heard.
 
 Note that this plugin util is PRIVATE to the collection.
 """
@@ -120,9 +121,7 @@ class WinRSChannel:
         try:
             command = self._start(line)
             try:
-                for data, last in sends(stdin, self.wire.largest_send):
-                    self._send(command, data, last)
-                return self._receive(command)
+                return self._fed(command, stdin)
             finally:
                 self._clean_up(command)
         except WireFailure as failure:
@@ -140,6 +139,27 @@ class WinRSChannel:
             self.open()
             return self._patiently("the command is started", lambda: self.wire.start(line))
 
+    def _fed(self, command: str, stdin: bytes) -> Ended:
+        for data, last in sends(stdin, self.wire.largest_send):
+            try:
+                self._send(command, data, last)
+            except WireFailure as refused:
+                return self._ended_without_reading(command, refused)
+        return self._receive(command)
+
+    def _ended_without_reading(self, command: str, refused: WireFailure) -> Ended:
+        """The pipe of a program that has ended takes nothing, but what the program said is still there, as for a cmd.exe that finds no wsl.exe.
+
+        Not by the code of the fault: which one it is, is known from public reports only (https://github.com/ansible/ansible/issues/69595).
+        """
+        if not refused.codes:
+            raise refused  # the answer was lost
+        try:
+            return self._receive(command, silence_ends=True)
+        except WireFailure as unheard:
+            display.vvvv(f"Nothing was heard of a command whose input was refused: {unheard}")
+            raise refused from None
+
     def _send(self, command: str, data: bytes, last: bool) -> None:
         try:
             self._patiently("the command takes its input", lambda: self.wire.send(command, data, last))
@@ -149,13 +169,13 @@ class WinRSChannel:
             # Under load the answer can be late; the input was taken all the same (ansible-core's winrm.py, _winrm_write_stdin).
             display.vvvv("WinRM was late to confirm input; going on")
 
-    def _receive(self, command: str) -> Ended:
+    def _receive(self, command: str, silence_ends: bool = False) -> Ended:
         output, errors = bytearray(), bytearray()
         while True:
             try:
                 out, err, rc, done = self._patiently("the host tells the output", lambda: self.wire.receive(command))
             except WireFailure as failure:
-                if not failure.is_silence:
+                if silence_ends or not failure.is_silence:
                     raise
                 continue  # nothing was printed for a while: the protocol's way to say that the command still runs
             output += out

@@ -8,10 +8,11 @@ from __future__ import annotations
 import secrets
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from tests.harness import Stations, serve
 from tests.integration.test_wsl_connection import CARRIERS, HOST
@@ -76,6 +77,28 @@ def test_a_named_wsl_exe_that_is_not_there_is_no_obstacle(stations: Stations) ->
     told = refusal(variables(stations, "factory_fresh", **elsewhere))
     assert "[CONN-008]" in told
     assert "Also tried: D:\\Elsewhere\\wsl.exe (CONN-014), C:\\Program Files\\WSL\\wsl.exe (CONN-014)." in told
+
+
+# Over ssh it is a matter of chance: of a pipe that breaks under it ansible-core's ssh connection may tell nothing else, on any host.
+OVER_A_REMOTE_SHELL = pytest.mark.parametrize("stations", ["winrm", "psrp"], indirect=True)
+
+
+@OVER_A_REMOTE_SHELL
+def test_a_full_disk_is_a_failed_task_and_not_an_unreachable_host(stations: Stations, tmp_path: Path) -> None:
+    """The program in the distribution ends while most of the piece is still on its way."""
+    (tmp_path / "large").write_bytes(INPUT * 25)
+    plugin = connection(variables(stations, HOST))
+    with pytest.raises(AnsibleError, match=r"Could not write /dev/full in the WSL distribution .*No space left") as failure:
+        plugin.put_file(str(tmp_path / "large"), "/dev/full")
+    assert not isinstance(failure.value, AnsibleConnectionFailure)
+    plugin.close()
+
+
+@OVER_A_REMOTE_SHELL
+def test_a_command_need_not_take_all_of_its_input(stations: Stations) -> None:
+    plugin = connection(variables(stations, HOST))
+    assert plugin.exec_command("head -n 1; exit 3", in_data=INPUT * 25) == (3, b"# a module\n", b"")
+    plugin.close()
 
 
 def test_a_wrong_windows_password_is_told_without_it(stations: Stations) -> None:
