@@ -460,6 +460,13 @@ SEEN: tuple[Entry, ...] = (
         reference=_START,
     ),
     Entry(
+        code="MK-058",
+        layer="cluster",
+        cause="A volume named {name} exists that minikube did not make: a cluster of that name would take it for its /var and write into it.",
+        remedy="Choose another name for the cluster, or copy the volume's data into one of another name and remove it yourself. It is never removed for you.",
+        reference="https://github.com/kubernetes/minikube/blob/v1.38.1/pkg/drivers/kic/oci/volumes.go",
+    ),
+    Entry(
         code="MK-043",
         layer="cluster",
         status=None,

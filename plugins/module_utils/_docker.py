@@ -225,6 +225,16 @@ def parse_container(text: str) -> Container | None:
     )
 
 
+def parse_volume_labels(text: str) -> dict[str, str]:
+    """The labels of the first volume of `docker volume inspect NAME`; none where they cannot be read (the client writes `null` for none)."""
+    try:
+        parsed = json.loads(text or "[]")
+    except ValueError:
+        return {}
+    data = parsed[0] if isinstance(parsed, list) and parsed and isinstance(parsed[0], dict) else {}
+    return dict(data.get("Labels") or {})
+
+
 def _gpu_request(host: t.Mapping[str, t.Any]) -> str:
     """How the container asked for GPUs: `all`, a count, device ids, a CDI name, or empty."""
     for request in host.get("DeviceRequests") or []:

@@ -267,6 +267,7 @@ LEFTOVER = "absent, but its volume is left"
 BUSY = "being worked on by another minikube"
 CORRUPT = "damaged"
 FOREIGN_CONTAINER = "hidden by a foreign container"
+FOREIGN_VOLUME = "absent, but a foreign volume has its name"
 FOREIGN_PROFILE = "another user's"
 HALF_MADE = "half made"
 CONTAINER_GONE = "without its container"
@@ -278,6 +279,9 @@ API_SILENT = "running, API server silent"
 STALE_KUBECONFIG = "running, kubeconfig stale"
 NOT_READY = "running, node not ready"
 RUNNING = "running"
+
+# There is no cluster, and nothing of one.
+NOT_THERE = (ABSENT, FOREIGN_VOLUME)
 
 
 @dataclass(frozen=True)
@@ -314,11 +318,17 @@ class Look:
     context_known: bool = False
     status: Status = field(default_factory=lambda: Status(UNREADABLE))
     node: Node = field(default_factory=Node)
-    # A volume of the cluster's name, asked for when neither profile nor container is there.
+    # A volume of the cluster's name, asked for when neither profile nor container is there; and whether somebody else made it.
     volume: bool = False
+    volume_foreign: bool = False
     # Another minikube process that works on this profile now: its command line.
     at_work: str = ""
     inside: Inside | None = None
+
+
+def made_by_minikube(labels: t.Mapping[str, str], name: str) -> bool:
+    """Whether minikube made a volume, and for this profile: it labels what it makes, not what is there already (pkg/drivers/kic/oci/volumes.go)."""
+    return labels.get(MADE_BY) == "true" and labels.get(NAMED, name) == name
 
 
 def without_kubernetes(look: Look) -> bool:
@@ -355,7 +365,7 @@ def _judge_remains(look: Look, name: str) -> str:
     if look.profile is None:
         if look.container is not None:
             return FOREIGN_PROFILE
-        return LEFTOVER if look.volume else ABSENT
+        return ABSENT if not look.volume else FOREIGN_VOLUME if look.volume_foreign else LEFTOVER
     if never_finished(look):
         return HALF_MADE
     if look.container is None:

@@ -45,6 +45,7 @@ _STATE_CODES = {
     mk.LEFTOVER: "MK-052",
     mk.BUSY: "MK-053",
     mk.FOREIGN_CONTAINER: "MK-023",
+    mk.FOREIGN_VOLUME: "MK-058",
     mk.FOREIGN_PROFILE: "MK-024",
     mk.HALF_MADE: "MK-021",
     mk.CONTAINER_GONE: "MK-022",
@@ -61,14 +62,14 @@ _STATE_CODES = {
 
 def state_finding(wanted: Declaration, seen: Assessment) -> tuple[str, Finding | None]:
     """The layer's status for a state, and the finding that explains it; none for the state that is declared."""
-    as_declared = {"started": (mk.RUNNING,), "stopped": (mk.STOPPED,), "absent": (mk.ABSENT,)}[wanted.state]
+    as_declared = {"started": (mk.RUNNING,), "stopped": (mk.STOPPED,), "absent": mk.NOT_THERE}[wanted.state]
     if seen.state in as_declared:
         return (NOT_APPLICABLE if wanted.state == "absent" else OK), None
     look = seen.look
     if seen.state == mk.RUNNING:
         return BROKEN, CATALOGUE["MK-039"].finding(f"state: {wanted.state} is declared", state=seen.state)
     code = _STATE_CODES[seen.state]
-    if wanted.state == "stopped" and seen.state in (mk.ABSENT, mk.LEFTOVER):
+    if wanted.state == "stopped" and seen.state in (*mk.NOT_THERE, mk.LEFTOVER):
         code = "MK-049"
     if mk.without_kubernetes(look) and seen.state in (mk.API_DOWN, mk.STOPPED):
         code = "MK-057"

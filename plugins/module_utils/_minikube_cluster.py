@@ -189,7 +189,9 @@ class Cluster:
             return Look(False, seen.told() if seen.missing else _docker.cleaned(seen.output) or seen.told(), None, profile, damaged, context_known)
         look = Look(True, "", container, profile, damaged, context_known)
         if container is None and profile is None and not damaged:
-            look = replace(look, volume=self._run([self.tools.docker, "volume", "inspect", name], CLIENT_SECONDS).ok)
+            volume = self._run([self.tools.docker, "volume", "inspect", name], CLIENT_SECONDS)
+            foreign = volume.ok and not mk.made_by_minikube(_docker.parse_volume_labels(volume.stdout), name)
+            look = replace(look, volume=volume.ok, volume_foreign=foreign)
         elif container is not None and container.running and profile is not None:
             look = self._look_at_processes(look)
         if mk.judge(look) == mk.RUNNING:
@@ -374,19 +376,24 @@ class Cluster:
 
     def _verify_deleted(self) -> Layer | None:
         look = self.look()
-        if look.volume:
+        if look.volume and not look.volume_foreign:
             # Without a profile minikube may not look for it.
             self._run([self.tools.docker, "volume", "rm", self.wanted.name], CLIENT_SECONDS)
             look = self.look()
-        if look.engine_reachable and look.container is None and look.profile is None and not look.volume:
+        gone = look.engine_reachable and look.container is None and look.profile is None
+        if gone and (not look.volume or look.volume_foreign and self.wanted.state != "started"):
             return None
+        if gone and look.volume_foreign:
+            # A new cluster would be made on it.
+            finding = CATALOGUE["MK-058"].finding("the cluster was deleted, the volume was not", name=self.wanted.name)
+            return Layer("cluster", BROKEN, finding.cause, {}, [finding])
         state = mk.judge(look)
         finding = CATALOGUE["MK-039"].finding(f"after minikube delete -p {self.wanted.name}", state=f"still {state}")
         return Layer("cluster", BROKEN, finding.cause, {}, [finding])
 
     def wait_ready(self) -> Assessment:
         """The cluster after something was done: Running is not enough, the node must be Ready."""
-        wanted_states = {"started": (mk.RUNNING,), "stopped": (mk.STOPPED, mk.ABSENT), "absent": (mk.ABSENT,)}[self.wanted.state]
+        wanted_states = {"started": (mk.RUNNING,), "stopped": (mk.STOPPED, *mk.NOT_THERE), "absent": mk.NOT_THERE}[self.wanted.state]
         told: list[str] = []
 
         def say(seen: Assessment, left: float) -> None:

@@ -175,7 +175,7 @@ class Step:
 
 def plan(wanted: Declaration, state: str, drift: t.Sequence[Drift]) -> list[Step]:
     """What brings the cluster from this state to the declared one. Empty for a state in which nothing can or need be done."""
-    if state in (mk.ENGINE_UNREACHABLE, mk.FOREIGN_CONTAINER, mk.FOREIGN_PROFILE):
+    if state in (mk.ENGINE_UNREACHABLE, mk.FOREIGN_CONTAINER, mk.FOREIGN_PROFILE, mk.FOREIGN_VOLUME):
         return []
     if state == mk.BUSY:
         return [Step(AWAIT, "another minikube works on this cluster")]

@@ -389,7 +389,16 @@ def volume(call: Call, words: list[str], trouble: str | None) -> int:
     if rest[:1] == ["inspect"]:
         # https://docs.docker.com/reference/cli/docker/volume/inspect/
         there = [name for name in rest[1:] if name in volumes]
-        found = [{"Driver": "local", "Mountpoint": f"/var/lib/docker/volumes/{name}/_data", "Name": name, "Scope": "local"} for name in there]
+        found = [
+            {
+                "Driver": "local",
+                "Labels": volumes[name].get("labels", {}),
+                "Mountpoint": f"/var/lib/docker/volumes/{name}/_data",
+                "Name": name,
+                "Scope": "local",
+            }
+            for name in there
+        ]
         call.out(json.dumps(found, indent=4) + "\n")
         call.err("".join(f"Error response from daemon: get {name}: no such volume\n" for name in missing))
         return 1 if missing else 0

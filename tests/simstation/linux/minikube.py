@@ -250,7 +250,9 @@ def _remove_from_engine(call: Call, name: str, *, reachable: bool) -> None:
         held = desktop.engine(call.station)
         if held["containers"].get(name, {}).get("node"):
             del held["containers"][name]
-        held["volumes"].pop(name, None)
+        # pkg/drivers/kic/oci/volumes.go, DeleteAllVolumesByLabel: only volumes that minikube has labelled with the profile's name.
+        if held["volumes"].get(name, {}).get("labels", {}).get("name.minikube.sigs.k8s.io") == name:
+            del held["volumes"][name]
         state["clusters"].pop(name, None)
         if knobs:
             state["clusters"][name] = {"knobs": {key: value for key, value in knobs.items() if key in LASTING_KNOBS}}

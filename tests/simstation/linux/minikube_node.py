@@ -17,6 +17,8 @@ from . import clusters, desktop
 from .minikube_files import API_PORT, NODE_IP, Home
 
 LABELS = {"created_by.minikube.sigs.k8s.io": "true", "mode.minikube.sigs.k8s.io": "{}", "name.minikube.sigs.k8s.io": "{}", "role.minikube.sigs.k8s.io": ""}
+# pkg/drivers/kic/oci/volumes.go, createVolume: a volume that is there already is taken as it is, without labels.
+VOLUME_LABELS = {"created_by.minikube.sigs.k8s.io": "true", "name.minikube.sigs.k8s.io": "{}"}
 INSIDE_PORTS = ("22/tcp", "2376/tcp", "5000/tcp", f"{API_PORT}/tcp", "32443/tcp")
 FIRST_PORT = 32768
 RUNNING, STOPPED, PAUSED = "Running", "Stopped", "Paused"
@@ -39,6 +41,10 @@ def container(station: Station, name: str) -> dict[str, Any] | None:
     return item if item and item.get("node") == name else None
 
 
+def new_volume(name: str) -> dict[str, Any]:
+    return {"kubeadm": False, "labels": {key: value.format(name) for key, value in VOLUME_LABELS.items()}}
+
+
 def create(station: Station, name: str, config: dict[str, Any]) -> dict[str, Any]:
     now = desktop.now_text(station)
     with station.changed():
@@ -54,7 +60,7 @@ def create(station: Station, name: str, config: dict[str, Any]) -> dict[str, Any
             "images": {},
         }  # fmt: skip
         held["containers"][name] = item
-        held["volumes"].setdefault(name, {"kubeadm": False})
+        held["volumes"].setdefault(name, new_volume(name))
         return item
 
 

@@ -62,7 +62,7 @@ def _cluster(state: State, held: State, since: str, memory: int) -> None:
             "Addons": {"default-storageclass": True, "nvidia-device-plugin": True, "storage-provisioner": True},
         },
     }
-    held["volumes"][PROFILE] = {"kubeadm": True}
+    held["volumes"][PROFILE] = {**minikube_node.new_volume(PROFILE), "kubeadm": True}
     ports = {inside: FIRST_API_PORT + number for number, inside in enumerate(minikube_node.INSIDE_PORTS)}
     ports[f"{API_PORT}/tcp"] = FIRST_API_PORT
     held["containers"][PROFILE] = {

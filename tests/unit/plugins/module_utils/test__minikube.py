@@ -235,6 +235,8 @@ STATES: list[tuple[str, Look, str]] = [
     ("typed start", Look(True, "", container(), profile(HALF), False, False, status("status_killed_after_8_0s"), at_work="minikube start"), mk.BUSY),
     ("typed start on a stopped one", Look(True, "", container(status="exited"), profile(), at_work="minikube start"), mk.BUSY),
     ("typed start of which nothing is there yet", Look(True, at_work="minikube start"), mk.BUSY),
+    ("somebody's volume", Look(True, volume=True, volume_foreign=True), mk.FOREIGN_VOLUME),
+    ("typed start on somebody's volume", Look(True, volume=True, volume_foreign=True, at_work="minikube start"), mk.BUSY),
     ("volume left", Look(True, volume=True), mk.LEFTOVER),
     ("minikube.exe's node", Look(True, "", container(), None), mk.FOREIGN_PROFILE),
 ]
@@ -527,6 +529,9 @@ PLANS: list[tuple[dict[str, Any], str, list[Drift], list[tuple[str, str]]]] = [
     ({"state": "absent"}, mk.BUSY, [], [("await", "")]),
     ({}, mk.LEFTOVER, [], [("delete", "cluster_recreate"), ("start", "")]),
     ({"state": "stopped"}, mk.LEFTOVER, [], []),
+    ({}, mk.FOREIGN_VOLUME, [], []),
+    ({"state": "stopped"}, mk.FOREIGN_VOLUME, [], []),
+    ({"state": "absent"}, mk.FOREIGN_VOLUME, [], []),
     ({"state": "stopped"}, mk.CONTAINER_GONE, [], []),
     ({"state": "absent"}, mk.LEFTOVER, [], [("delete", "cluster_recreate")]),
     ({"state": "stopped"}, mk.RUNNING, [], [("stop", "cluster_restart")]),

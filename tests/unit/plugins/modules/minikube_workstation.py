@@ -23,7 +23,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._minikube_optio
 from ansible_collections.gpudev.workstation.plugins.module_utils._runner import Completed
 from ansible_collections.gpudev.workstation.plugins.modules.minikube_gpu_cluster import Manager
 from tests.simstation import distro
-from tests.simstation.linux import clusters
+from tests.simstation.linux import clusters, minikube_node
 from tests.unit.simstation.minikube_bed import Bed
 
 NAME = "gpu"
@@ -117,7 +117,8 @@ class Workstation(Bed):
         """What is none of the declared cluster's business."""
         engine = copy.deepcopy({kind: self.engine[kind].get("other") for kind in ("containers", "volumes")})
         profile = (self.home / ".minikube" / "profiles" / "other" / "config.json").read_text()
-        return engine, profile, mk.current_context(self.kubeconfig.read_text()) if self.kubeconfig.exists() else None
+        made_by_hand = [name for name, volume in self.engine["volumes"].items() if not volume.get("labels")]
+        return engine, made_by_hand, profile, mk.current_context(self.kubeconfig.read_text()) if self.kubeconfig.exists() else None
 
 
 @contextlib.contextmanager
@@ -144,7 +145,18 @@ def absent(_workstation: Workstation) -> None:
 
 def leftover(workstation: Workstation) -> None:
     with workstation.station.changed():
-        workstation.engine["volumes"][NAME] = {"kubeadm": True}
+        workstation.engine["volumes"][NAME] = {**minikube_node.new_volume(NAME), "kubeadm": True}
+
+
+def foreign_volume(workstation: Workstation) -> None:
+    """The user's own, not in use: `docker volume create`."""
+    with workstation.station.changed():
+        workstation.engine["volumes"][NAME] = {}
+
+
+def half_made_on_a_foreign_volume(workstation: Workstation) -> None:
+    foreign_volume(workstation)
+    half_made(workstation)
 
 
 def half_made(workstation: Workstation) -> None:
@@ -226,7 +238,8 @@ def other_settings(workstation: Workstation) -> None:
 STATES: dict[str, Callable[[Workstation], None]] = {
     function.__name__: function
     for function in (
-        absent, leftover, half_made, failed, running, stopped, container_stopped, container_removed, paused, api_server_down, kubelet_down, not_ready, stale,
+        absent, leftover, foreign_volume, half_made, half_made_on_a_foreign_volume, failed, running, stopped, container_stopped, container_removed, paused,
+        api_server_down, kubelet_down, not_ready, stale,
         other_environment, corrupt, other_settings,
     )
 }  # fmt: skip
@@ -234,6 +247,10 @@ STATES: dict[str, Callable[[Workstation], None]] = {
 NOT_REACHED = {
     ("absent", "stopped"),
     ("leftover", "stopped"),
+    ("foreign_volume", "started"),
+    ("foreign_volume", "stopped"),
+    ("half_made_on_a_foreign_volume", "started"),
+    ("half_made_on_a_foreign_volume", "stopped"),
     ("half_made", "stopped"),
     ("failed", "stopped"),
     ("container_removed", "stopped"),

@@ -605,9 +605,42 @@ def test_check_mode_does_not_wait_for_another_start(bed: Bed, monkeypatch: pytes
     assert "another minikube" in layer(done)["summary"]
 
 
+def volume_of(profile: str) -> Completed:
+    """`docker volume inspect` of what `docker volume create` with minikube's labels makes (pkg/drivers/kic/oci/volumes.go, createVolume)."""
+    return answer(json.dumps([{"Driver": "local", "Labels": {"created_by.minikube.sigs.k8s.io": "true", "name.minikube.sigs.k8s.io": profile}, "Name": "gpu"}]))
+
+
+NOT_OURS = [
+    answer('[{"Driver": "local", "Labels": null, "Name": "gpu"}]'),
+    answer('[{"Driver": "local", "Labels": {}, "Name": "gpu"}]'),
+    answer('[{"Driver": "local", "Labels": {"com.docker.compose.volume": "gpu"}, "Name": "gpu"}]'),
+    volume_of("other"),
+    answer("cut off"),
+]
+
+
+@pytest.mark.parametrize("volume", NOT_OURS)
+@pytest.mark.parametrize(("state", "seen"), [("started", ("broken", ["MK-058"])), ("stopped", ("broken", ["MK-049"])), ("absent", ("not_applicable", []))])
+def test_a_volume_that_minikube_did_not_make_is_never_touched(bed: Bed, volume: Completed, state: str, seen: tuple[str, list[str]]) -> None:
+    bed.no_profile()
+    bed.answers.update({**ENGINE, "docker volume inspect gpu": volume})
+    done = bed.run(state=state, allow=["cluster_recreate", "cluster_restart"])
+    assert ((layer(done)["status"], codes(done)), done["changed"], bed.changes) == (seen, False, [])
+
+
+@pytest.mark.parametrize("volume", NOT_OURS)
+@pytest.mark.parametrize(("state", "seen"), [("started", ("broken", ["MK-058"])), ("absent", ("not_applicable", []))])
+def test_a_half_made_cluster_goes_and_the_users_volume_stays(bed: Bed, volume: Completed, state: str, seen: tuple[str, list[str]]) -> None:
+    half_made(bed)
+    bed.answers.update({**ENGINE, "docker volume inspect gpu": volume, "minikube delete": bed.no_profile})
+    done = bed.run(state=state, allow=["cluster_recreate"])
+    assert (layer(done)["status"], [code for code in codes(done) if code != "MK-021"]) == seen
+    assert [change.split()[0] for change in bed.changes] == ["delete"]
+
+
 def test_a_volume_of_a_former_cluster_needs_consent_and_is_removed_first(bed: Bed) -> None:
     bed.no_profile()
-    bed.answers.update({**ENGINE, "docker volume inspect gpu": answer("[{}]\n")})
+    bed.answers.update({**ENGINE, "docker volume inspect gpu": volume_of("gpu")})
     done = bed.run()
     assert (layer(done)["status"], codes(done), bed.changes) == ("needs_consent", ["MK-052"], [])
 
@@ -623,7 +656,7 @@ def test_a_volume_of_a_former_cluster_needs_consent_and_is_removed_first(bed: Be
 def test_a_volume_that_stays_is_told(bed: Bed) -> None:
     bed.no_profile()
     in_use = answer("", 1, "Error response from daemon: remove gpu: volume is in use")
-    bed.answers.update({**ENGINE, "docker volume inspect gpu": answer("[{}]\n"), "minikube delete": call("delete_absent"), "docker volume rm gpu": in_use})
+    bed.answers.update({**ENGINE, "docker volume inspect gpu": volume_of("gpu"), "minikube delete": call("delete_absent"), "docker volume rm gpu": in_use})
     assert codes(bed.run(allow=["cluster_recreate"])) == ["MK-039"]
 
 
