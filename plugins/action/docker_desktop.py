@@ -42,6 +42,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._result import 
 from ansible_collections.gpudev.workstation.plugins.module_utils._versions import older
 from ansible_collections.gpudev.workstation.plugins.module_utils._wait import DeadlinePassed, wait_until
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._controller import this_controller
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._docker_desktop_seen import docker_desktop_seen
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._earlier import follow_earlier
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._installer import Codes, Installer, NotAsDeclared, refuse_malformed
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import ALLOW, Arguments, WindowsAction, ask_in_background, ask_named
@@ -153,11 +154,11 @@ class ActionModule(WindowsAction):
         driver = next((gpu.driver_version for gpu in _windows_driver.from_adapters(seen["adapters"].rows())), "")
         user = _windows_user.windows_user(seen, declared_user)
         self._controller_inside = this_controller().is_inside(user.computer, _wsl.vm_started(seen["wsl_vm"]))
-        return user, driver, _docker_desktop.docker_desktop(seen)
+        return user, driver, docker_desktop_seen(station, seen)
 
     def _do(self, station: Workstation, *steps: Item) -> tuple[list[Answer], DockerDesktop]:
         answers, seen = ask_named(station, _docker_desktop.questions(), steps)
-        return answers, _docker_desktop.docker_desktop(seen)
+        return answers, docker_desktop_seen(station, seen)
 
     def _do_in_session(self, station: Workstation, step: Item) -> tuple[Answer, DockerDesktop]:
         """A step on the user's desktop; what earlier ones left behind there is cleared away."""
@@ -167,7 +168,7 @@ class ActionModule(WindowsAction):
         if old:
             self.progress(f"Docker Desktop: scheduled tasks of runs that were killed are removed: {', '.join(old)}")
             station.ask(_leftover_tasks.removals(old))
-        return answer, _docker_desktop.docker_desktop(seen)
+        return answer, docker_desktop_seen(station, seen)
 
     def _install(self, station: Workstation, arguments: Arguments, wanted: Wanted, found: DockerDesktop) -> DockerDesktop:
         installer = Installer(self, wanted.installer, arguments["installer_sha256"], CATALOGUE, CODES)
@@ -182,7 +183,7 @@ class ActionModule(WindowsAction):
                 return after
         tell, questions = self.awaiting("Docker Desktop", f"the end of {path}", seconds), _docker_desktop.questions()
         answer, seen = ask_in_background(station, questions, _docker_desktop_plan.install_command(path), seconds + 60, tell)
-        after = _docker_desktop.docker_desktop(seen)
+        after = docker_desktop_seen(station, seen)
         if not after.installed or older(after.version, wanted.min_version):
             symptom = f"{path}: {answer.native().told()}"
             raise _stopped("the installation did not succeed", "DESKTOP-010", symptom, after, path=path, version=after.version or "none")
@@ -220,6 +221,8 @@ class ActionModule(WindowsAction):
                 found = self._stop_what_does_not_answer(station, wanted, late)
         answer, after = self._do_in_session(station, _docker_desktop_plan.start_command(found))
         self._require_session(answer, after, _docker_desktop_plan.SECONDS_TO_LAUNCH)
+        if not all(inner.native().exists for inner in answer.in_session()):
+            raise _stopped("its program is not there", "DESKTOP-023", f"{found.program}: no such program", after, path=found.program)
         try:
             return after if after.running else self._until_it_answers(station, "the engine of Docker Desktop", seconds)
         except DeadlinePassed as late:

@@ -19,6 +19,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig impo
 from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig_keys import WSLCONFIG
 from ansible_collections.gpudev.workstation.plugins.module_utils._wslconfig_plan import Host, inspected, stopping
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._controller import this_controller
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._docker_desktop_seen import docker_desktop_seen
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import CATALOGUE, Arguments, WindowsAction, ask_named
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation
 
@@ -48,7 +49,8 @@ class ActionModule(WindowsAction):
             **_docker_desktop.questions(),
             "logon_task": _logon_task.question(),
         }
-        return self._judged(self._seen(station, questions, arguments), arguments)
+        seen = self._seen(station, questions, arguments)
+        return self._judged(seen, docker_desktop_seen(station, seen), arguments)
 
     def _seen(self, station: Workstation, questions: dict[str, Item], arguments: Arguments) -> dict[str, Answer]:
         """One look, or looks until somebody is logged on; when nobody is by then, that is what was seen."""
@@ -63,10 +65,9 @@ class ActionModule(WindowsAction):
         except DeadlinePassed as late:
             return t.cast("dict[str, Answer]", late.last)
 
-    def _judged(self, seen: dict[str, Answer], arguments: Arguments) -> dict[str, t.Any]:
+    def _judged(self, seen: dict[str, Answer], desktop: _docker_desktop.DockerDesktop, arguments: Arguments) -> dict[str, t.Any]:
         user = _windows_user.windows_user(seen, arguments["windows_user"])
         windows, driver, wsl = _windows.windows(seen), _windows_driver.nvidia_driver(seen), _wsl.wsl(seen)
-        desktop = _docker_desktop.docker_desktop(seen)
         release = _docker_desktop.release_findings(desktop, arguments["min_docker_desktop_version"], driver.driver_version)
         docker = _docker_layer(desktop, user, wsl, arguments)
         host = Host(windows.memory_mib, windows.logical_processors, windows.build, wsl.version, windows.policies)

@@ -15,6 +15,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils._layers import 
 from ansible_collections.gpudev.workstation.plugins.module_utils._logon_task import Meaning, Program
 from ansible_collections.gpudev.workstation.plugins.module_utils._result import result
 from ansible_collections.gpudev.workstation.plugins.module_utils._windows_user import WindowsUser
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._docker_desktop_seen import docker_desktop_seen
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import CATALOGUE, Arguments, WindowsAction, ask_named
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_command import validated_name
@@ -52,7 +53,7 @@ class ActionModule(WindowsAction):
             return self._only(_nothing_to_start(wsl, user, arguments["distribution"]))
         program = _logon_task.in_distribution(executable, arguments["distribution"], arguments["linux_user"], arguments["command"])
         answer = self._registered(station, user, before, program)
-        finding = _without_docker(_docker_desktop.docker_desktop(seen), user) if arguments["needs_docker_desktop"] else None
+        finding = _without_docker(docker_desktop_seen(station, seen), user) if arguments["needs_docker_desktop"] else None
         if finding is not None:
             answer.update(findings=[finding.as_dict()], warnings=[finding.sentence()])
         return answer

@@ -180,4 +180,12 @@ ENTRIES: t.Tuple[Entry, ...] = (
         "uninstall Docker Desktop; or set workstation_docker: desktop, and remove the engine from the distribution.",
         reference="https://docs.docker.com/desktop/features/wsl/",
     ),
+    Entry(
+        code="DESKTOP-023",
+        layer="docker",
+        cause="The registry says that Docker Desktop is installed, and its program {path} is not there: an uninstallation left its entry behind, or the folder "
+        "was moved.",
+        remedy="Install it again by hand, or remove the entry with 'Installed apps' in Windows' settings, and give docker_desktop_installer.",
+        reference="https://docs.docker.com/desktop/uninstall/",
+    ),
 )

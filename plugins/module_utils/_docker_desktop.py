@@ -44,7 +44,6 @@ REQUIRED: t.Mapping[str, t.Any] = {"WslEngineEnabled": True, "UseWindowsContaine
 
 
 def questions() -> t.Dict[str, Item]:
-    ask_engine = ("version", "--format", "{{json .}}")
     return {
         "docker_machine": registry(f"HKLM:\\{_UNINSTALL}"),
         "docker_user": registry(f"HKCU:\\{_UNINSTALL}"),
@@ -53,9 +52,24 @@ def questions() -> t.Dict[str, Item]:
         "docker_store": file(STORE),
         "docker_settings": file(LEGACY),
         "docker_processes": cim("Win32_Process", ("Name", "SessionId"), filter=f"Name='{PROGRAM}'"),
-        "docker_machine_engine": native(f"{MACHINE_FOLDER}\\resources\\bin\\docker.exe", ask_engine, timeout=SECONDS_FOR_ENGINE),
-        "docker_user_engine": native(f"{USER_FOLDER}\\resources\\bin\\docker.exe", ask_engine, timeout=SECONDS_FOR_ENGINE),
+        "docker_machine_engine": _ask_engine(MACHINE_FOLDER),
+        "docker_user_engine": _ask_engine(USER_FOLDER),
     }
+
+
+def questions_elsewhere(seen: Seen) -> t.Dict[str, Item]:
+    """What is to be asked once more where the client does not lie in the default folder (`--installation-dir`); mostly nothing."""
+    scope = _scope(seen)
+    folder = _registered_folder(seen, scope)
+    return {"docker_engine": _ask_engine(folder)} if folder and not seen[f"docker_{scope}_engine"].native().exists else {}
+
+
+def _ask_engine(folder: str) -> Item:
+    return native(_client_in(folder), ("version", "--format", "{{json .}}"), timeout=SECONDS_FOR_ENGINE)
+
+
+def _client_in(folder: str) -> str:
+    return f"{folder}\\resources\\bin\\docker.exe"
 
 
 @dataclass(frozen=True)
@@ -121,7 +135,7 @@ class DockerDesktop:
 
     @property
     def client(self) -> str:
-        return f"{self.folder}\\resources\\bin\\docker.exe"
+        return _client_in(self.folder)
 
     def as_dict(self) -> t.Dict[str, t.Any]:
         return {
@@ -136,25 +150,39 @@ class DockerDesktop:
 
 
 def docker_desktop(seen: Seen) -> DockerDesktop:
-    machine, user = seen["docker_machine"].values(), seen["docker_user"].values()
-    scope = "machine" if machine or seen["docker_machine_path"].exists else "user" if user or seen["docker_user_path"].exists else ""
-    engine_answer = seen["docker_user_engine" if scope == "user" else "docker_machine_engine"].native()
+    """`seen` holds the answers to `questions`, and those to `questions_elsewhere` where there are any."""
+    scope = _scope(seen)
+    engine_answer = (seen.get("docker_engine") or seen[f"docker_{scope or 'machine'}_engine"]).native()
     engine = _engine(engine_answer)
     platform = str(engine.get("platform") or "")
-    version = str((user if scope == "user" else machine).get("DisplayVersion") or "") or _version_in(platform)
-    folder = str((user if scope == "user" else machine).get("InstallLocation") or (USER_FOLDER if scope == "user" else MACHINE_FOLDER)).rstrip("\\")
+    version = _registered(seen, f"docker_{scope}", "DisplayVersion") or _version_in(platform)
     legacy = bool(version) and older(version, FIRST_WITH_STORE)
     return DockerDesktop(
         installed=bool(scope),
         version=version,
         scope=scope,
-        folder=folder,
+        folder=_registered_folder(seen, scope) or (USER_FOLDER if scope == "user" else MACHINE_FOLDER),
         running=bool(engine),
         processes=bool(seen["docker_processes"].rows()),
         engine=engine,
         settings=settings_file(seen["docker_settings" if legacy else "docker_store"], LEGACY if legacy else STORE),
         engine_told=engine_answer.told(),
     )
+
+
+def _scope(seen: Seen) -> str:
+    """For all users, for one, or empty when it is not installed."""
+    return next((scope for scope in ("machine", "user") if seen[f"docker_{scope}"].values() or seen[f"docker_{scope}_path"].exists), "")
+
+
+def _registered(seen: Seen, key: str, value: str) -> str:
+    answer = seen.get(key)
+    return str(answer.values().get(value) or "") if answer else ""
+
+
+def _registered_folder(seen: Seen, scope: str) -> str:
+    """The uninstall key can be missing (fixed in 4.43.0)."""
+    return (_registered(seen, f"docker_{scope}", "InstallLocation") or _registered(seen, f"docker_{scope}_path", "AppPath")).rstrip("\\")
 
 
 def _version_in(platform: str) -> str:

@@ -12,6 +12,7 @@ from ansible_collections.gpudev.workstation.plugins.module_utils import _docker_
 from ansible_collections.gpudev.workstation.plugins.module_utils._console import Native
 from ansible_collections.gpudev.workstation.plugins.module_utils._wait import DeadlinePassed, wait_until
 from ansible_collections.gpudev.workstation.plugins.module_utils._wsl import Wsl
+from ansible_collections.gpudev.workstation.plugins.plugin_utils._docker_desktop_seen import docker_desktop_seen
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._windows_action import WindowsAction, ask_named
 from ansible_collections.gpudev.workstation.plugins.plugin_utils._workstation import Workstation
 
@@ -48,7 +49,7 @@ def let_docker_desktop_settle(action: WindowsAction, station: Workstation) -> No
     """WSL must not be stopped while Docker Desktop starts (Wsl/Service/0x8007274c); one that never settles does not hold us up for ever."""
 
     def look() -> _docker_desktop.DockerDesktop:
-        return _docker_desktop.docker_desktop(ask_named(station, _docker_desktop.questions())[1])
+        return docker_desktop_seen(station, ask_named(station, _docker_desktop.questions())[1])
 
     tell = action.awaiting("WSL", "Docker Desktop, which is starting", SECONDS_TO_SETTLE)
     try:

@@ -29,8 +29,8 @@ LXSS = "Software\\Microsoft\\Windows\\CurrentVersion\\Lxss"
 WSL = "C:\\Program Files\\WSL\\wsl.exe"
 SYSTEM_WSL = "C:\\Windows\\System32\\wsl.exe"
 DOCKER_FOLDER = "C:\\Program Files\\Docker\\Docker"
-DOCKER = DOCKER_FOLDER + "\\resources\\bin\\docker.exe"
-DESKTOP = DOCKER_FOLDER + "\\Docker Desktop.exe"
+DOCKER_CLIENT, DOCKER_PROGRAM = "\\resources\\bin\\docker.exe", "\\Docker Desktop.exe"
+DOCKER = DOCKER_FOLDER + DOCKER_CLIENT
 STORE = PROFILE + "\\AppData\\Roaming\\Docker\\settings-store.json"
 UBUNTU = "{11111111-2222-3333-4444-555555555555}"
 VARIABLES = {
@@ -204,11 +204,15 @@ class FakeWindows:
         flags = 7 if parent.get("DefaultVersion") == 1 else 15
         self.registry[f"HKCU:\\{LXSS}\\{guid}"] = {"DistributionName": name, "Flags": flags, "State": 1, "Version": 2}
 
-    def install_docker(self, version: str = "4.91.0", running: bool = True, settings: dict[str, Any] | None = None) -> None:
+    def install_docker(
+        self, version: str = "4.91.0", running: bool = True, settings: dict[str, Any] | None = None, folder: str = DOCKER_FOLDER
+    ) -> None:
         key = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall\\Docker Desktop"
-        self.registry[key] = {"DisplayVersion": version, "InstallLocation": DOCKER_FOLDER}
-        self.programs[DOCKER] = self.docker_exe
-        self.programs[DESKTOP] = lambda _arguments: self.docker_runs(True)
+        self.registry[key] = {"DisplayVersion": version, "InstallLocation": folder}
+        for path in [path for path in self.programs if path.endswith((DOCKER_CLIENT, DOCKER_PROGRAM))]:
+            del self.programs[path]
+        self.programs[folder + DOCKER_CLIENT] = self.docker_exe
+        self.programs[folder + DOCKER_PROGRAM] = lambda _arguments: self.docker_runs(True)
         if settings is not None:
             self.files[STORE] = (json.dumps(settings, indent=2).encode(), "2026-11-01T06:00:00.0000000Z")
         self.docker_runs(running)

@@ -370,6 +370,46 @@ def test_an_installer_that_an_earlier_run_started_is_followed(monkeypatch: pytes
     assert sum(INSTALLER in command for command in windows.commands) == (0 if succeeds else 1)
 
 
+def on_another_drive(running: bool = True) -> FakeWindows:
+    """`--installation-dir=D:\\Docker` (docs.docker.com, "Install from the command line")."""
+    windows = healthy()
+    windows.install_docker(running=running, folder="D:\\Docker")
+    return windows
+
+
+def test_one_outside_its_default_folder_is_seen_running_and_left_alone() -> None:
+    windows = on_another_drive()
+    connection = FakeConnection(windows)
+    answer = run_action(ActionModule, connection, {**UBUNTU, "start_timeout": 0, "allow": ["docker_restart"]})
+    assert (answer["changed"], answer["layers"][0]["status"], answer["docker_desktop"]["running"]) == (False, "ok", True)
+    assert len(connection.requests) == 2, "the look, and the engine by the client where it lies"
+    assert not any(command.endswith("desktop stop") for command in windows.commands)
+
+
+def test_one_outside_its_default_folder_is_started_by_its_own_program() -> None:
+    windows = on_another_drive(running=False)
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "start_timeout": 0})
+    assert (answer["changed"], answer["docker_desktop"]["running"]) == (True, True), answer
+    assert windows.started == ["D:\\Docker\\Docker Desktop.exe"]
+
+
+def test_the_folder_is_known_without_the_uninstall_key() -> None:
+    windows = on_another_drive()
+    del windows.registry["HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall\\Docker Desktop"]
+    windows.registry["HKLM:\\SOFTWARE\\Docker Inc.\\Docker\\1.0"] = {"AppPath": "D:\\Docker\\"}
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "start_timeout": 0})
+    assert (answer["changed"], answer["docker_desktop"]["running"], answer["docker_desktop"]["version"]) == (False, True, "4.91.0")
+
+
+def test_an_entry_without_its_program_is_told_at_once() -> None:
+    windows = on_another_drive(running=False)
+    for path in [path for path in windows.programs if path.startswith("D:\\Docker\\")]:
+        del windows.programs[path]
+    answer = run_action(ActionModule, FakeConnection(windows), {**UBUNTU, "start_timeout": 0})
+    assert (answer["failed"], answer["changed"], answer["layers"][0]["findings"][0]["code"]) == (True, False, "DESKTOP-023")
+    assert "D:\\Docker\\Docker Desktop.exe" in answer["msg"]
+
+
 def stopped() -> FakeWindows:
     windows = healthy()
     windows.docker_runs(False)

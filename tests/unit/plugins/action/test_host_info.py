@@ -252,6 +252,15 @@ def test_the_connecting_account_is_meant_when_it_has_a_desktop_beside_the_consol
     assert (user["logged_on"], user["workstation_user"]) == (["anna", "dev"], "dev")
 
 
+def test_a_docker_desktop_outside_its_default_folder_is_seen_running() -> None:
+    windows = healthy()
+    windows.install_docker(folder="D:\\Docker")
+    connection = FakeConnection(windows)
+    answer = run_action(ActionModule, connection, UBUNTU)
+    assert (answer["workstation"]["docker_desktop"]["running"], [layer["layer"] for layer in answer["layers"]]) == (True, ["windows", "nvidia_driver", "wsl"])
+    assert len(connection.requests) == 2
+
+
 def test_with_async_every_request_is_a_job_and_the_answer_is_the_same() -> None:
     expected = run_action(ActionModule, FakeConnection(healthy()), {})
     assert run_action(ActionModule, FakeConnection(healthy()), {}, async_val=60) == expected

@@ -437,6 +437,18 @@ def test_a_restart_waits_for_docker_desktop_and_then_takes_one_request_more() ->
     assert connection.requests[2]["items"][0]["arguments"] == ["--terminate", "Ubuntu-24.04"]
 
 
+def test_a_docker_desktop_outside_its_default_folder_is_not_awaited_when_it_is_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ansible_collections.gpudev.workstation.plugins.plugin_utils._wsl_stop.SECONDS_TO_SETTLE", 0)
+    windows = healthy()
+    windows.install_docker(folder="D:\\Docker")
+    connection = FakeConnection(windows)
+    assert run_action(ActionModule, connection, MAY_RESTART)["changed"] is True
+    assert len(connection.requests) == 4
+    assert "its engine does not answer" not in capsys.readouterr().out.replace("\n", " ")
+
+
 def test_a_restarted_distribution_is_not_judged_by_a_wslconfig_that_is_not_in_force() -> None:
     windows = newer_wslconfig()
     answer = run_action(ActionModule, FakeConnection(windows), MAY_RESTART)
