@@ -38,13 +38,13 @@ def stations() -> Iterator[Stations]:
 
 
 def test_all_stations_answer_in_time_and_always(stations: Stations) -> None:
-    """The bound is on the median: of a virtual machine its neighbours slow single runs, by a third here, and the floor below with them."""
+    """The neighbours of a virtual machine can slow single runs by a third; the floor, measured in the same minutes, tells whether that is why."""
     playbook = written(stations.directory / "ping.yml", IN_WSL)
     seconds = [pinged(stations.inventory, playbook) for _number in range(REPETITIONS)]
     print("seconds:", ", ".join(f"{value:.1f}" for value in seconds), f"(median {statistics.median(seconds):.1f})")
     print(f"floor: ansible-core's own ping of {STATIONS} local hosts, no Windows and no station: {floor(stations):.1f} s")
     assert [stations.errors(host) for host in stations.hosts if stations.errors(host)] == []
-    assert statistics.median(seconds) <= SECONDS, seconds
+    assert max(seconds) <= SECONDS, seconds
 
 
 def floor(stations: Stations) -> float:
