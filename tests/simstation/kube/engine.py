@@ -154,13 +154,14 @@ class Engine:
         """Plan when the store or the station's document changed or a step is due; with hundreds of stations a look at nothing new has to cost nothing."""
         station = self.context.station
         seen, due = -1, 0.0
+        scale = max(station.time_scale, 1e-6)
         while not self._stopped.is_set() and not station.closing:
-            now = time.monotonic() / max(station.time_scale, 1e-6)
+            now = time.monotonic() / scale
             if self._wake.is_set() or station.revision != seen or now >= due:
                 self._wake.clear()
                 seen = station.revision
                 due = now + self._turn(now)
-            self._wake.wait(min((due - now) * station.time_scale, LOOK_SECONDS))
+            self._wake.wait(min((due - now) * scale, LOOK_SECONDS))
 
     def _turn(self, now: float) -> float:
         """Run what is due; simulated seconds until the next step."""
